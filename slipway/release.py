@@ -1,0 +1,127 @@
+"""What runs in one environment: the target and the specification of a release.
+
+A specification holds everything that travels together: images by digest, config, secret versions,
+resources. It is recorded whole in the ledger, so that a rollback deploys exactly what ran before.
+"""
+
+from functools import cached_property
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from slipway.canonical import content_digest
+from slipway.errors import BadInput
+from slipway.names import ConfigKey, Name, ReferenceText, check_name, short_digest
+
+
+class Frozen(BaseModel):
+    """A value: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+
+class Target(Frozen):
+    """One environment of one app: where a chain of records and a running release belong."""
+
+    app: Name
+    environment: Name
+
+    def __str__(self) -> str:
+        return f"{self.app}/{self.environment}"
+
+
+def parse_target(app: str, environment: str) -> Target:
+    """A target from outside.
+
+    Raises:
+        BadInput: a name outside the grammar.
+    """
+    return Target(app=check_name(app), environment=check_name(environment))
+
+
+class Resources(Frozen):
+    """Limits of one container: memory in bytes, cpu in thousandths of a core, processes."""
+
+    memory_bytes: Annotated[int, Field(ge=6 * 1024 * 1024)]
+    cpu_millis: Annotated[int, Field(ge=1)]
+    pids: Annotated[int, Field(ge=1)]
+
+
+class Health(Frozen):
+    """How a release is proved healthy. Times are seconds, in thousandths where they may be short."""
+
+    path: str = "/health"
+    ready: str = "/ready"
+    expect: tuple[int, ...] = (200,)
+    deadline_seconds: int = 60
+    bake_millis: int = 5000
+    hits: int = 3
+
+
+class ServiceSpec(Frozen):
+    """One image of the release set, as it runs."""
+
+    name: Name
+    image: ReferenceText
+    user: str
+    resources: Resources
+    replicas: Annotated[int, Field(ge=1, le=64)] = 1
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    command: tuple[str, ...] | None = None
+    config: dict[ConfigKey, str] = {}
+    writable: tuple[str, ...] = ()
+    stop_seconds: Annotated[int, Field(ge=0, le=3600)] = 10
+
+    @property
+    def digest(self) -> str:
+        """The image's digest alone."""
+        return self.image.partition("@")[2]
+
+
+class ReleaseSpec(Frozen):
+    """Everything that runs together in one environment.
+
+    Attributes:
+        front: name of the service that receives traffic.
+        port: where users reach it on the platform's address.
+        secrets: runtime secret name to version; never a value.
+    """
+
+    target: Target
+    services: tuple[ServiceSpec, ...]
+    front: Name
+    port: Annotated[int, Field(ge=1, le=65535)]
+    strategy: str = "blue-green"
+    secrets: dict[Name, str] = {}
+    health: Health = Health()
+
+    @cached_property
+    def id(self) -> str:
+        """12 hex digits that name the contents: the same contents, the same id."""
+        return short_digest(content_digest(self.model_dump(mode="json")))
+
+    @cached_property
+    def secrets_id(self) -> str:
+        """12 hex digits that name the set of secret versions."""
+        return short_digest(content_digest(dict(self.secrets)))
+
+    @property
+    def front_service(self) -> ServiceSpec:
+        """The service that receives traffic."""
+        return next(service for service in self.services if service.name == self.front)
+
+
+def parse_spec(body: dict[str, Any]) -> ReleaseSpec:
+    """A specification out of a record.
+
+    Raises:
+        BadInput: the record's body is not a specification.
+    """
+    try:
+        return ReleaseSpec.model_validate(body)
+    except ValidationError as error:
+        raise BadInput(
+            "the record holds no valid release specification",
+            found=f"{error.error_count()} errors, first at {error.errors()[0]['loc']}",
+            next_step="slipway audit verify",
+        ) from error
