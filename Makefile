@@ -1,0 +1,39 @@
+# Few targets; `make` explains them. Everything lives in .venv, made from requirements/dev.lock.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock up down clean venv
+
+LANES ?= unit,engine,prefect,chaos
+ARGS ?=
+bin := .venv/bin
+
+help: ## this page
+	@printf 'make <target>\n\n'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: venv ## the whole story in about three minutes: commit to production, and back
+	@$(bin)/slipway demo $(ARGS)
+
+up: venv ## start the local stack (registry, Prefect server, worker) and wait until it is ready
+	@$(bin)/slipway up $(ARGS)
+
+down: venv ## stop the local stack; nothing is left behind
+	@$(bin)/slipway down $(ARGS)
+
+test: venv ## run the tests; LANES=unit,engine,prefect,chaos chooses, ARGS='-k word' goes to pytest
+	@$(bin)/python scripts/test --lanes '$(LANES)' -- $(ARGS)
+
+check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)
+	@$(bin)/python scripts/check $(ONLY)
+
+bench: venv ## measure what must stay fast, as ratios on this machine
+	@$(bin)/python bench/run $(ARGS)
+
+lock: venv ## resolve pyproject.toml into requirements/*.lock (ARGS=--upgrade for the newest)
+	@$(bin)/python scripts/lock $(ARGS)
+
+clean: ## remove .venv and all caches (not .slipway: that is state, `make down` first)
+	@rm -rf .venv build *.egg-info .*_cache .hypothesis .coverage*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@scripts/bootstrap

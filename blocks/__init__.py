@@ -1,0 +1,1 @@
+"""Reachable things, as Prefect blocks."""

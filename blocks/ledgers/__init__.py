@@ -1,0 +1,1 @@
+"""Where the chain of records is kept."""

@@ -1,0 +1,1 @@
+"""Where candidates and images are kept."""

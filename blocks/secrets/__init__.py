@@ -1,0 +1,1 @@
+"""Where runtime secrets come from."""

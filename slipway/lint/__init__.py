@@ -1,0 +1,1 @@
+"""Numbered rules over a project that Slipway releases."""

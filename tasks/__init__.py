@@ -1,0 +1,1 @@
+"""Verbs: one visible step each."""
