@@ -1,0 +1,192 @@
+"""The claim: an open record is the lock, a lease beside the chain says that its holder lives.
+
+A claim's record number is the fencing token. A newer claim or takeover record ends every older
+holder: its next append raises Superseded, whatever the clock says.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+
+from slipway.canonical import JsonObject, canonical_json
+from slipway.errors import Busy, Retryable, Superseded
+from slipway.ledger import Kind, Ledger, LedgerStore, Record
+from slipway.release import Frozen, Target
+
+LEASE_SECONDS = 15
+RENEW_SECONDS = 4
+
+
+class Goal(StrEnum):
+    """Why an environment is claimed; a rollback outranks the others."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    DRILL = "drill"
+
+
+class OpenClaim(Frozen):
+    """A claim that no record closed yet.
+
+    Attributes:
+        token: number of the newest claim or takeover record.
+        opened: number of the record that opened it.
+        body: the opening record's body (goal, candidate, wanted and previous specification).
+    """
+
+    token: int
+    opened: int
+    goal: Goal
+    body: JsonObject
+
+
+def open_claim(records: list[Record]) -> OpenClaim | None:
+    """The claim that holds the environment, if any. Pure."""
+    claim: OpenClaim | None = None
+    for record in records:
+        if record.kind is Kind.CLAIM:
+            goal = Goal(record.body["goal"])
+            claim = OpenClaim(
+                token=record.number, opened=record.number, goal=goal, body=record.body
+            )
+        elif record.kind is Kind.TAKEOVER and claim:
+            claim = claim.model_copy(update={"token": record.number})
+        elif record.kind is Kind.CLOSED:
+            claim = None
+    return claim
+
+
+def holder_of(token: int) -> Callable[[list[Record]], None]:
+    """A check for `Ledger.append`: the claim with that token must still hold the environment."""
+
+    def check(records: list[Record]) -> None:
+        claim = open_claim(records)
+        if claim is None or claim.token != token:
+            by = f"record {claim.token}" if claim else "its end in the ledger"
+            raise Superseded(
+                f"claim {token} no longer holds {_where(records)}",
+                found=f"superseded by {by}",
+                next_step="slipway status shows who holds it now; nothing needs to be freed",
+            )
+
+    return check
+
+
+def _where(records: list[Record]) -> str:
+    body = records[0].body if records else {}
+    return str(body.get("target", "the environment"))
+
+
+class Lease(Frozen):
+    """The sign of life of a holder: epoch milliseconds until which it counts as alive."""
+
+    token: int
+    holder: str
+    until_millis: int
+
+    def alive(self, now: float) -> bool:
+        """Whether the holder counts as alive at `now` (epoch seconds)."""
+        return self.until_millis > now * 1000
+
+
+def read_lease(store: LedgerStore, target: Target) -> Lease | None:
+    """The lease as stored; None where there is none or it cannot be read as one."""
+    data = store.read_lease(target)
+    with suppress(ValueError):
+        return Lease.model_validate(json.loads(data)) if data else None
+    return None
+
+
+def renew_lease(ledger: Ledger, token: int, now: float, seconds: float = LEASE_SECONDS) -> None:
+    """Write the holder's sign of life."""
+    lease = Lease(token=token, holder=holder_name(), until_millis=int((now + seconds) * 1000))
+    ledger.store.write_lease(ledger.target, canonical_json(lease.model_dump(mode="json")))
+
+
+def holder_name() -> str:
+    """Host and process id of this holder."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def holder_lives(ledger: Ledger, claim: OpenClaim, now: float) -> bool:
+    """Whether the claim's holder still renews its lease.
+
+    A claim without a lease of its own counts as alive for one lease from the moment it was opened,
+    since its holder may be about to write it.
+    """
+    lease = read_lease(ledger.store, ledger.target)
+    if lease and lease.token == claim.token:
+        return lease.alive(now)
+    opened = ledger.records()[claim.token - 1]
+    return (now - _epoch(opened)) < LEASE_SECONDS
+
+
+def _epoch(record: Record) -> float:
+    from datetime import datetime
+
+    return datetime.fromisoformat(record.time).timestamp()
+
+
+def busy(target: Target, claim: OpenClaim) -> Busy:
+    """The error for an environment that somebody else holds."""
+    return Busy(
+        f"{target} is held by {claim.goal} {claim.token}",
+        found=f"candidate {claim.body.get('candidate')}",
+        next_step="wait for it, or `slipway rollback`, which outranks a deploy",
+    )
+
+
+class Holder:
+    """Keeps one claim alive from a thread and tells its steps when they must stop.
+
+    Use as a context manager. `check` raises Superseded once a newer claim exists.
+    """
+
+    def __init__(self, ledger: Ledger, token: int, seconds: float = LEASE_SECONDS) -> None:
+        self.token = token
+        self._ledger = Ledger(ledger.store, ledger.target, ledger.actor, ledger.clock)
+        self._seconds = seconds
+        self._ended = threading.Event()
+        self._superseded: Superseded | None = None
+        self._interrupt: Exception | None = None
+        self._thread = threading.Thread(target=self._renew, daemon=True, name=f"lease-{token}")
+
+    def __enter__(self) -> "Holder":
+        renew_lease(self._ledger, self.token, time.time(), self._seconds)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.join(timeout=RENEW_SECONDS)
+
+    def interrupt(self, error: Exception) -> None:
+        """Make the next `check` raise this error, as an operator's first Ctrl-C does."""
+        self._interrupt = error
+
+    def check(self) -> None:
+        """Raises Superseded or the interrupt once this holder must stop."""
+        if self._superseded:
+            raise self._superseded
+        if self._interrupt:
+            error, self._interrupt = self._interrupt, None
+            raise error
+
+    def _renew(self) -> None:
+        next_renewal = 0.0
+        while not self._ended.wait(0.25):
+            try:
+                holder_of(self.token)(self._ledger.records())
+                if time.monotonic() >= next_renewal:
+                    renew_lease(self._ledger, self.token, time.time(), self._seconds)
+                    next_renewal = time.monotonic() + RENEW_SECONDS
+            except Superseded as error:
+                self._superseded = error
+                return
+            except Retryable:
+                continue  # the lease may run out; then a newer claim ends us, never a guess

@@ -1,0 +1,124 @@
+"""A ledger store in a directory: complete temporary file, fsync, link, fsync of the directory.
+
+    ROOT/<app>/<environment>/records/000000001.json
+    ROOT/<app>/<environment>/lease.json
+    ROOT/<app>/<environment>/evidence/<sha256 hex>
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slipway.canonical import sha256_digest
+from slipway.errors import Unreachable
+from slipway.names import check_digest
+from slipway.release import Target, parse_target
+
+
+class DirectoryStore:
+    """A LedgerStore on one file system that has hard links.
+
+    Raises:
+        Unreachable: from every method, where the directory cannot be read or written (full disk,
+            permission, missing mount); nothing half-written is ever visible.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def targets(self) -> list[Target]:
+        with _as_unreachable(self.root):
+            found = sorted(self.root.glob("*/*/records"))
+            return [parse_target(path.parts[-3], path.parts[-2]) for path in found]
+
+    def numbers(self, target: Target) -> list[int]:
+        with _as_unreachable(self.root):
+            names = self._folder(target, "records").glob("[0-9]*.json")
+            return sorted(int(path.stem) for path in names)
+
+    def read(self, target: Target, number: int) -> bytes | None:
+        return _read(self._record(target, number))
+
+    def create(self, target: Target, number: int, data: bytes) -> bool:
+        return _create(self._record(target, number), data)
+
+    def read_lease(self, target: Target) -> bytes | None:
+        return _read(self._folder(target) / "lease.json")
+
+    def write_lease(self, target: Target, data: bytes) -> None:
+        path = self._folder(target) / "lease.json"
+        with _as_unreachable(path), _complete_file(path, data) as temporary:
+            temporary.replace(path)
+
+    def keep_evidence(self, target: Target, data: bytes) -> str:
+        digest = sha256_digest(data)
+        _create(self._evidence(target, digest), data)
+        return digest
+
+    def read_evidence(self, target: Target, digest: str) -> bytes | None:
+        return _read(self._evidence(target, digest))
+
+    def _folder(self, target: Target, *parts: str) -> Path:
+        return self.root.joinpath(target.app, target.environment, *parts)
+
+    def _record(self, target: Target, number: int) -> Path:
+        return self._folder(target, "records") / f"{number:09d}.json"
+
+    def _evidence(self, target: Target, digest: str) -> Path:
+        return self._folder(target, "evidence") / check_digest(digest).removeprefix("sha256:")
+
+
+def _read(path: Path) -> bytes | None:
+    with _as_unreachable(path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def _create(path: Path, data: bytes) -> bool:
+    with _as_unreachable(path), _complete_file(path, data) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        _sync_directory(path.parent)
+        return True
+
+
+@contextmanager
+def _complete_file(path: Path, data: bytes) -> Iterator[Path]:
+    """A synced temporary file beside the path, gone afterwards."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_unreachable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unreachable(
+            f"the ledger at {path} cannot be used",
+            found=error.strerror or type(error).__name__,
+            next_step="free space or mend access, then run the command again; nothing was changed",
+        ) from error

@@ -1,0 +1,180 @@
+"""What the records say happened: decisions as pure functions on a chain.
+
+Bodies read here are written by `slipway.engine`: claims and verified records hold `candidate` and
+`spec`; closed records hold `outcome`, `serving` and, after a rollback, `rolled_back`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from slipway.claim import Goal, OpenClaim
+from slipway.errors import KeyReused, NoRollbackTarget, Quarantined, ReceiptMissing
+from slipway.ledger import Kind, Record
+from slipway.release import Frozen, ReleaseSpec, parse_spec
+
+
+class Outcome(StrEnum):
+    """How a claim ended."""
+
+    RELEASED = "released"  # the wanted specification serves and is verified
+    UNCHANGED = "unchanged"  # nothing to do; no record is written for it
+    ROLLED_BACK = "rolled back"  # by request; the target of the rollback serves
+    RESTORED = "restored"  # the release failed; the last good one serves again
+    REMOVED = "removed"  # the first release failed and was cleaned away
+    REFUSED = "refused"  # refused after the claim, before any change
+    DRILLED = "drilled"  # a drill went back and forth
+    FAILED = "failed"  # neither the wanted nor an older release could be verified
+
+
+class GoodRelease(Frozen):
+    """A release that was verified and not rolled back from since."""
+
+    record: int
+    time: str
+    candidate: str
+    spec: ReleaseSpec
+
+
+def good_releases(records: Iterable[Record]) -> list[GoodRelease]:
+    """Verified releases, each once, the newest verification last."""
+    good: dict[str, GoodRelease] = {}
+    for record in records:
+        if record.kind is Kind.VERIFIED:
+            release = GoodRelease(
+                record=record.number,
+                time=record.time,
+                candidate=record.body["candidate"],
+                spec=parse_spec(record.body["spec"]),
+            )
+            good.pop(release.spec.id, None)
+            good[release.spec.id] = release
+        elif record.kind is Kind.CLOSED and record.body.get("rolled_back"):
+            good.pop(record.body["rolled_back"], None)
+    return list(good.values())
+
+
+def serving_release(records: list[Record]) -> GoodRelease | None:
+    """The release that the last closed claim left serving, or None."""
+    for record in reversed(records):
+        if record.kind is Kind.CLOSED:
+            serving = record.body.get("serving")
+            verified = [good for good in good_releases(records) if good.spec.id == serving]
+            return verified[-1] if verified else None
+    return None
+
+
+def rollback_target(records: list[Record], to: str | None = None) -> GoodRelease:
+    """The last verified good release other than the one that serves; never back to a bad one.
+
+    Args:
+        to: a candidate reference or its digest, to choose another verified release by hand.
+
+    Raises:
+        NoRollbackTarget: the ledger holds none.
+    """
+    serving = serving_release(records)
+    choices = [
+        good
+        for good in good_releases(records)
+        if (not serving or good.spec.id != serving.spec.id)
+        and (to is None or good.candidate == to or good.candidate.endswith(f"@{to}"))
+    ]
+    if choices:
+        return choices[-1]
+    raise NoRollbackTarget(
+        "there is no verified release to roll back to"
+        + (f" for {to}" if to else " besides the one that serves"),
+        found=f"{len(good_releases(records))} verified releases in the ledger",
+        next_step="slipway history lists them; deploy a mended candidate instead",
+    )
+
+
+def ways_back(records: list[Record], claim: OpenClaim) -> list[GoodRelease]:
+    """Releases to restore when the claim's own fails, best first.
+
+    A deploy or drill returns to what served before it, else to older good ones. A failed rollback
+    falls to older good ones and never to the release it rolls back from.
+    """
+    before = records[: claim.opened - 1]
+    serving = serving_release(before)
+    wanted = parse_spec(claim.body["spec"]).id
+    older = [
+        good
+        for good in reversed(good_releases(before))
+        if good.spec.id != wanted and (not serving or good.spec.id != serving.spec.id)
+    ]
+    if claim.goal is Goal.ROLLBACK:
+        return older
+    return [serving, *older] if serving else older
+
+
+class Quarantine(Frozen):
+    """Why a candidate may enter no environment. `expires` is RFC 3339, None for never."""
+
+    candidate: str
+    reason: str
+    expires: str | None = None
+
+
+def quarantine_of(
+    candidate: str, chains: Iterable[list[Record]], now: datetime
+) -> Quarantine | None:
+    """The quarantine in force for a candidate, in whichever environment it was put."""
+    found: list[Record] = [
+        record
+        for records in chains
+        for record in records
+        if record.kind in (Kind.QUARANTINE, Kind.PARDON) and record.body["candidate"] == candidate
+    ]
+    if not found:
+        return None
+    last = max(found, key=lambda record: record.time)
+    if last.kind is Kind.PARDON:
+        return None
+    quarantine = Quarantine.model_validate(last.body)
+    if quarantine.expires and datetime.fromisoformat(quarantine.expires) <= now:
+        return None
+    return quarantine
+
+
+def refuse_quarantined(quarantine: Quarantine | None) -> None:
+    """Raises Quarantined where one is in force."""
+    if quarantine:
+        raise Quarantined(
+            f"candidate {quarantine.candidate} is quarantined: {quarantine.reason}",
+            found=f"quarantine until {quarantine.expires or 'pardoned'}",
+            allowed="another candidate, or this one with --again, which is recorded",
+            next_step="mend the app and integrate a new commit",
+        )
+
+
+def refuse_without_receipt(candidate: str, before: str, records: list[Record]) -> None:
+    """Raises ReceiptMissing unless the environment before verified this candidate."""
+    if any(
+        record.kind is Kind.VERIFIED and record.body["candidate"] == candidate for record in records
+    ):
+        return
+    raise ReceiptMissing(
+        f"{before} has not verified candidate {candidate}",
+        allowed=f"a candidate that {before} released and verified",
+        next_step=f"release it to {before} first",
+    )
+
+
+def claim_with_key(records: list[Record], key: str, contents: str) -> Record | None:
+    """The claim opened with this idempotency key, or None.
+
+    Raises:
+        KeyReused: the key was used with other contents.
+    """
+    for record in records:
+        if record.kind is Kind.CLAIM and record.body.get("key") == key:
+            if record.body.get("contents") == contents:
+                return record
+            raise KeyReused(
+                f"idempotency key {key!r} was used by claim {record.number} with other contents",
+                allowed="one key for one candidate, environment and configuration",
+                next_step="use a new key, or leave it out",
+            )
+    return None
