@@ -1,0 +1,3 @@
+"""Gift vouchers that carry their own proof: no database, one secret."""
+
+__version__ = "1.0.0"
