@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from slipway.errors import BadInput
 
@@ -53,8 +53,15 @@ check_actor = _full_match(
 )
 check_repository = _full_match(_REPOSITORY, "repository", "REGISTRY[:PORT]/PATH in lower case", 255)
 
-Name = Annotated[str, AfterValidator(check_name)]
-ConfigKey = Annotated[str, AfterValidator(check_config_key)]
+
+def _text(pattern: re.Pattern[str], longest: int) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "pattern": f"^{pattern.pattern}$", "maxLength": longest}
+    )
+
+
+Name = Annotated[str, AfterValidator(check_name), _text(_NAME, NAME_LENGTH)]
+ConfigKey = Annotated[str, AfterValidator(check_config_key), _text(_CONFIG_KEY, 128)]
 Digest = Annotated[str, AfterValidator(check_digest)]
 Revision = Annotated[str, AfterValidator(check_revision)]
 Actor = Annotated[str, AfterValidator(check_actor)]

@@ -1,0 +1,145 @@
+"""What the parts of an app file must agree on, once each part has its shape. Pure."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from slipway.appfile_errors import Problem, closest
+from slipway.strict_yaml import Path
+
+if TYPE_CHECKING:
+    from slipway.appfile import AppFile
+
+_SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY", "CREDENTIAL")
+_SECRET_WORDS = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY", "APIKEY", "CREDENTIALS", "DSN")
+_RESERVED = "__prefect"
+
+
+def problems(appfile: "AppFile") -> list[Problem]:
+    """Everything that contradicts something else in the file, in its order."""
+    return [problem for check in _CHECKS for problem in check(appfile)]
+
+
+def front_of(appfile: "AppFile") -> str | None:
+    """The image that receives traffic, where the file leaves no doubt."""
+    if appfile.front is not None:
+        return appfile.front
+    listening = [name for name, image in appfile.images.items() if image.port is not None]
+    return listening[0] if len(listening) == 1 else None
+
+
+def _front(appfile: "AppFile") -> Iterator[Problem]:
+    names = list(appfile.images)
+    front = front_of(appfile)
+    if front is None:
+        listening = [name for name, image in appfile.images.items() if image.port is not None]
+        yield Problem(
+            ("front",),
+            "the image that receives traffic is not clear",
+            found=f"images with a port: {', '.join(listening) or 'none'}",
+            allowed="front: NAME, of an image with a port",
+        )
+    elif front not in appfile.images:
+        yield _unknown(("front",), "no such image", front, names)
+    elif appfile.images[front].port is None:
+        path = ("images", front, "port")
+        yield Problem(path, "the front image needs a port", "no port", "1 to 65535")
+
+
+def _secret_names(appfile: "AppFile") -> Iterator[Problem]:
+    for name, image in appfile.images.items():
+        for argument in image.build_args:
+            if any(part in argument.upper() for part in _SECRET_PARTS):
+                yield Problem(
+                    ("images", name, "build_args", argument),
+                    "build arguments stay readable in the image, and this sounds like a secret",
+                    found=argument,
+                    allowed="build_secrets with RUN --mount=type=secret",
+                )
+    for path, keys in _configs(appfile):
+        for key in keys:
+            if key.upper().split("_")[-1] in _SECRET_WORDS:
+                yield Problem(
+                    (*path, key),
+                    "config is not secret, and this name sounds like one",
+                    found=key,
+                    allowed="an entry in secrets, read from /run/secrets/NAME",
+                )
+
+
+def _reserved_keys(appfile: "AppFile") -> Iterator[Problem]:
+    for path, keys in _configs(appfile):
+        for key in keys:
+            if key.lower().startswith(_RESERVED):
+                yield Problem((*path, key), "a reserved key", key, "keys of the app's own")
+
+
+def _configs(appfile: "AppFile") -> Iterator[tuple[Path, list[str]]]:
+    yield ("config",), list(appfile.config)
+    for name, image in appfile.images.items():
+        yield ("images", name, "config"), list(image.config)
+    for name, environment in appfile.environments.items():
+        yield ("environments", name, "config"), list(environment.config)
+
+
+def _order(appfile: "AppFile") -> Iterator[Problem]:
+    names = list(appfile.environments)
+    for index, (name, environment) in enumerate(appfile.environments.items()):
+        path = ("environments", name, "after")
+        before = environment.after
+        if before is None:
+            continue
+        if before not in names:
+            yield _unknown(path, "no such environment", before, names)
+        elif names.index(before) >= index:
+            yield Problem(path, "comes later in the file", before, "an environment above this one")
+
+
+def _ports(appfile: "AppFile") -> Iterator[Problem]:
+    taken: dict[tuple[str, int], str] = {}
+    for name, environment in appfile.environments.items():
+        holder = taken.setdefault((environment.platform, environment.port), name)
+        if holder != name:
+            yield Problem(
+                ("environments", name, "port"),
+                f"taken by environment {holder} on the same platform",
+                found=str(environment.port),
+                allowed="a port of its own",
+            )
+
+
+def _suppressions(appfile: "AppFile") -> Iterator[Problem]:
+    seen: set[tuple[str, str]] = set()
+    for index, suppression in enumerate(appfile.scan.suppressions):
+        path: Path = ("scan", "suppressions", index)
+        image = suppression.image
+        if image != "*" and image not in appfile.images:
+            yield _unknown((*path, "image"), "no such image", image, list(appfile.images))
+        if (suppression.id, image) in seen:
+            yield Problem((*path, "id"), "suppressed twice", suppression.id, "one entry")
+        seen.add((suppression.id, image))
+
+
+def _durations(appfile: "AppFile") -> Iterator[Problem]:
+    for name, environment in appfile.environments.items():
+        path = ("environments", name)
+        if not environment.health.deadline:
+            yield Problem((*path, "health", "deadline"), "no time at all", "0", "1s or more")
+        if not environment.gate.timeout:
+            yield Problem((*path, "gate", "timeout"), "no time at all", "0", "1s or more")
+        if not environment.drill.budget:
+            yield Problem((*path, "drill", "budget"), "no time at all", "0", "1s or more")
+
+
+def _unknown(path: Path, what: str, found: str, names: list[str]) -> Problem:
+    return Problem(path, what, found, ", ".join(names), closest(found, names))
+
+
+_CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
+    _front,
+    _secret_names,
+    _reserved_keys,
+    _order,
+    _ports,
+    _suppressions,
+    _durations,
+)

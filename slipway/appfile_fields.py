@@ -1,0 +1,99 @@
+"""Grammar of the app file's fields beyond names: paths, users, commands, texts for people."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from slipway.errors import BadInput
+from slipway.names import check_name
+
+
+class Section(BaseModel):
+    """A part of the app file: immutable, unknown keys refused, no type guessed for another."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+
+_INSIDE = r"(?:\.|[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)"
+_MOUNT = r"(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+"
+_URL_PATH = r"/(?:[A-Za-z0-9._~%=&?-][A-Za-z0-9._~%=&?/-]*)?"
+_PLATFORM = r"docker|[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*"
+_TARGET = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_FINDING = r"[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)+"
+_RESERVED_MOUNTS = ("/run/secrets", "/proc", "/sys", "/dev", "/etc")
+
+
+def _matching(pattern: str, kind: str, allowed: str, longest: int) -> tuple[object, object]:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if len(value) > longest or not compiled.fullmatch(value):
+            raise BadInput(f"{kind} is not valid", found=ascii(value[:80]), allowed=allowed)
+        return value
+
+    schema = {"type": "string", "pattern": f"^(?:{pattern})$", "maxLength": longest}
+    return AfterValidator(check), WithJsonSchema(schema)
+
+
+def _refusing(bad: Callable[[str], bool], kind: str, allowed: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if bad(value):
+            raise BadInput(f"{kind} is not valid", found=ascii(value[:80]), allowed=allowed)
+        return value
+
+    return AfterValidator(check)
+
+
+def _leaves_root_writable(path: str) -> bool:
+    return any(f"{path}/".startswith(f"{reserved}/") for reserved in _RESERVED_MOUNTS)
+
+
+def _image_or_all(value: str) -> str:
+    return value if value == "*" else check_name(value)
+
+
+InsidePath = Annotated[
+    str,
+    *_matching(
+        _INSIDE,
+        "path",
+        "a path inside the app's tree as in . or a/b: no .., no space, no dash, dot or slash first",
+        200,
+    ),
+]
+MountPath = Annotated[
+    str,
+    *_matching(_MOUNT, "mount point", "an absolute path as in /var/cache, without ..", 200),
+    _refusing(_leaves_root_writable, "mount point", "not in " + ", ".join(_RESERVED_MOUNTS)),
+]
+UrlPath = Annotated[
+    str,
+    *_matching(
+        _URL_PATH, "URL path", "a path as in /health, without a host, one / at its front", 200
+    ),
+]
+UserId = Annotated[
+    str, *_matching(r"[1-9][0-9]{0,8}", "user", "a numeric uid other than root, in quotes", 9)
+]
+PlatformName = Annotated[
+    str,
+    *_matching(_PLATFORM, "platform", "docker, or a block as in slipway-docker-platform/NAME", 120),
+]
+TargetName = Annotated[
+    str, *_matching(_TARGET, "build target", "the name of a stage in the Dockerfile", 128)
+]
+FindingId = Annotated[
+    str, *_matching(_FINDING, "vulnerability id", "an id as in CVE-2024-22195 or GHSA-...", 64)
+]
+Argument = Annotated[str, Field(max_length=4096)]
+Argv = Annotated[tuple[Argument, ...], Field(min_length=1, max_length=64)]
+ConfigValue = Annotated[str, Field(max_length=16_384)]
+Text = Annotated[str, Field(min_length=1, max_length=400)]
+Owner = Annotated[
+    str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@+-]*$")
+]
+ImageScope = Annotated[str, AfterValidator(_image_or_all)]
