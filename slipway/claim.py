@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
 
 from slipway.canonical import JsonObject, canonical_json
-from slipway.errors import Busy, Retryable, Superseded
+from slipway.errors import Retryable, Superseded
 from slipway.ledger import Kind, Ledger, LedgerStore, Record
 from slipway.release import Frozen, Target
 
@@ -127,18 +128,7 @@ def holder_lives(ledger: Ledger, claim: OpenClaim, now: float) -> bool:
 
 
 def _epoch(record: Record) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(record.time).timestamp()
-
-
-def busy(target: Target, claim: OpenClaim) -> Busy:
-    """The error for an environment that somebody else holds."""
-    return Busy(
-        f"{target} is held by {claim.goal} {claim.token}",
-        found=f"candidate {claim.body.get('candidate')}",
-        next_step="wait for it, or `slipway rollback`, which outranks a deploy",
-    )
 
 
 class Holder:

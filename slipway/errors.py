@@ -1,30 +1,31 @@
 """The one tree of errors. Final errors need a person or another input; retryable ones may pass.
 
-    SlipwayError
-    |-- Final
-    |   |-- BadInput                exit 2   what was given is wrong; nothing was changed
-    |   |-- Refused                 exit 3   a rule says no; nothing was changed
-    |   |   |-- PlanStale           the target moved between plan and apply
-    |   |   |-- WayBackMissing      the previous release could not be restored
-    |   |   |-- NoRollbackTarget    the ledger holds no verified release to go to
-    |   |   |-- Quarantined         the candidate failed before
-    |   |   |-- ScanRefused         the scan verdict is missing, foreign or failing
-    |   |   |-- SignatureRefused    an attestation, receipt or approval does not verify
-    |   |   |-- ApprovalRefused     the gate was denied or stays closed
-    |   |   |-- ApprovalTimeout     nobody opened the gate in time
-    |   |   |-- ReceiptMissing      the environment before has not verified this candidate
-    |   |   |-- TagMoved            a tag names another digest than expected
-    |   |   |-- KeyReused           an idempotency key was used with other contents
-    |   |-- StepFailed              exit 4   a step failed on the target
-    |   |   |-- ImageMissing, CrashLoop, OutOfMemory, ProbeFailed, DeadlineExceeded,
-    |   |   |-- VerificationFailed, SecretMissing, BuildFailed, TestsFailed, ScanFailed
-    |   |-- ReleaseFailed           exit 4   the release failed and the last good one serves again
-    |   |-- RestoreFailed           exit 5   the release failed and so did the way back
-    |   |-- Superseded              exit 6   a newer holder took over; this one may write no more
-    |   |-- LedgerTampered          exit 7   a record is not what was written
-    |-- Retryable
-        |-- Unreachable             exit 8   a server, engine or store did not answer
-        |-- Busy                    exit 9   another release holds the environment
+SlipwayError
+|-- Final
+|   |-- BadInput                exit 2   what was given is wrong; nothing was changed
+|   |-- Refused                 exit 3   a rule says no; nothing was changed
+|   |   |-- PlanStale           the target moved between plan and apply
+|   |   |-- WayBackMissing      the previous release could not be restored
+|   |   |-- NoRollbackTarget    the ledger holds no verified release to go to
+|   |   |-- Quarantined         the candidate failed before
+|   |   |-- ScanRefused         the scan verdict is missing, foreign or failing
+|   |   |-- SignatureRefused    an attestation, receipt or approval does not verify
+|   |   |-- ApprovalRefused     the gate was denied or stays closed
+|   |   |-- ApprovalTimeout     nobody opened the gate in time
+|   |   |-- ReceiptMissing      the environment before has not verified this candidate
+|   |   |-- TagMoved            a tag names another digest than expected
+|   |   |-- KeyReused           an idempotency key was used with other contents
+|   |-- StepFailed              exit 4   a step failed on the target
+|   |   |-- ImageMissing, CrashLoop, OutOfMemory, ProbeFailed, DeadlineExceeded,
+|   |   |-- VerificationFailed, SecretMissing, BuildFailed, TestsFailed, ScanFailed
+|   |-- ReleaseFailed           exit 4   the release failed and the last good one serves again
+|   |-- RestoreFailed           exit 5   the release failed and so did the way back
+|   |-- Interrupted             exit 4   an operator stopped it; the last good one serves again
+|   |-- Superseded              exit 6   a newer holder took over; this one may write no more
+|   |-- LedgerTampered          exit 7   a record is not what was written
+|-- Retryable
+    |-- Unreachable             exit 8   a server, engine or store did not answer
+    |-- Busy                    exit 9   another release holds the environment
 """
 
 from collections.abc import Iterable
@@ -65,6 +66,7 @@ class SlipwayError(Exception):
         next_step: the command or act that comes next.
         evidence: lines that prove it (log lines, events), oldest first.
         cause: overrides the class of the cause.
+        stage: the stage that failed, where it is known.
     """
 
     exit_code: ClassVar[int] = 1
@@ -80,6 +82,7 @@ class SlipwayError(Exception):
         next_step: str | None = None,
         evidence: Iterable[str] = (),
         cause: Cause | None = None,
+        stage: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -88,6 +91,7 @@ class SlipwayError(Exception):
         self.next_step = next_step
         self.evidence = tuple(evidence)
         self.cause = cause or self.default_cause
+        self.stage = stage
 
     def __str__(self) -> str:
         parts = [self.message]
@@ -159,6 +163,14 @@ class KeyReused(Refused):
     default_cause = Cause.CONFLICT
 
 
+class AccessDenied(Refused):
+    default_cause = Cause.PERMISSION
+
+
+class Tampered(Refused):
+    default_cause = Cause.TAMPERING
+
+
 class StepFailed(Final):
     exit_code = 4
     default_cause = Cause.VERIFICATION
@@ -207,6 +219,11 @@ class ScanFailed(StepFailed):
 class ReleaseFailed(Final):
     exit_code = 4
     default_cause = Cause.VERIFICATION
+
+
+class Interrupted(Final):
+    exit_code = 4
+    default_cause = Cause.CONFLICT
 
 
 class RestoreFailed(Final):

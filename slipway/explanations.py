@@ -36,6 +36,7 @@ def printable(text: str) -> str:
 def explain(error: BaseException, stage: str, target: Target | None = None) -> Explanation:
     """The explanation of an error that ended a stage. Pure."""
     known = error if isinstance(error, SlipwayError) else None
+    stage = (known.stage if known else None) or stage
     side = "build" if stage in BUILD_STAGES else "runtime"
     evidence = known.evidence if known else ()
     return Explanation(

@@ -1,14 +1,14 @@
 """What the records say happened: decisions as pure functions on a chain.
 
 Bodies read here are written by `slipway.engine`: claims and verified records hold `candidate` and
-`spec`; closed records hold `outcome`, `serving` and, after a rollback, `rolled_back`.
+`spec`; closed records hold `outcome`, `serving` and, in `rolled_back`, the spec ids that failed or were left for good.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
-from slipway.claim import Goal, OpenClaim
+from slipway.claim import Goal, OpenClaim, open_claim
 from slipway.errors import KeyReused, NoRollbackTarget, Quarantined, ReceiptMissing
 from slipway.ledger import Kind, Record
 from slipway.release import Frozen, ReleaseSpec, parse_spec
@@ -49,8 +49,9 @@ def good_releases(records: Iterable[Record]) -> list[GoodRelease]:
             )
             good.pop(release.spec.id, None)
             good[release.spec.id] = release
-        elif record.kind is Kind.CLOSED and record.body.get("rolled_back"):
-            good.pop(record.body["rolled_back"], None)
+        elif record.kind is Kind.CLOSED:
+            for spec_id in record.body.get("rolled_back", []):
+                good.pop(spec_id, None)
     return list(good.values())
 
 
@@ -67,17 +68,19 @@ def serving_release(records: list[Record]) -> GoodRelease | None:
 def rollback_target(records: list[Record], to: str | None = None) -> GoodRelease:
     """The last verified good release other than the one that serves; never back to a bad one.
 
+    While a deploy or drill holds the environment, what served before it counts as the target.
+
     Args:
         to: a candidate reference or its digest, to choose another verified release by hand.
 
     Raises:
         NoRollbackTarget: the ledger holds none.
     """
-    serving = serving_release(records)
+    left = left_behind(records)
     choices = [
         good
         for good in good_releases(records)
-        if (not serving or good.spec.id != serving.spec.id)
+        if good.spec.id != (left.spec.id if left else None)
         and (to is None or good.candidate == to or good.candidate.endswith(f"@{to}"))
     ]
     if choices:
@@ -88,6 +91,26 @@ def rollback_target(records: list[Record], to: str | None = None) -> GoodRelease
         found=f"{len(good_releases(records))} verified releases in the ledger",
         next_step="slipway history lists them; deploy a mended candidate instead",
     )
+
+
+def left_behind(records: list[Record]) -> GoodRelease | None:
+    """What a rollback would leave: the wanted release of an open deploy, else the one that serves."""
+    claim = open_claim(records)
+    if claim is None or claim.goal is Goal.ROLLBACK:
+        return serving_release(records)
+    opening = records[claim.opened - 1]
+    return GoodRelease(
+        record=opening.number,
+        time=opening.time,
+        candidate=claim.body["candidate"],
+        spec=parse_spec(claim.body["spec"]),
+    )
+
+
+def releases_to_keep(records: list[Record], serving: ReleaseSpec) -> list[ReleaseSpec]:
+    """The serving release and the one a rollback would go to, which stays warm."""
+    others = [good.spec for good in good_releases(records) if good.spec.id != serving.id]
+    return [serving, *others[-1:]]
 
 
 def ways_back(records: list[Record], claim: OpenClaim) -> list[GoodRelease]:

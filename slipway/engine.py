@@ -1,0 +1,332 @@
+"""The release engine: one order of acts, driven by flows and by the command line alike.
+
+plan, admit, gate, claim, prove the way back, apply, settle, switch, verify, commit; on any failure
+keep the evidence, restore the last good release, verify it, close, quarantine, explain.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from slipway.claim import Goal, Holder, OpenClaim, holder_lives, holder_of, open_claim
+from slipway.errors import Refused, SlipwayError, Superseded
+from slipway.execution import Execution, Result, Tools
+from slipway.explanations import explain
+from slipway.history import (
+    GoodRelease,
+    Outcome,
+    rollback_target,
+    serving_release,
+)
+from slipway.journal import fence_step
+from slipway.ledger import Kind, Record
+from slipway.opening import (
+    LedgerMoved,
+    Order,
+    SameRelease,
+    busy,
+    claim_body,
+    deploy_body,
+    refuse_busy,
+    refuse_moved,
+    rollback_body,
+)
+from slipway.plan import Plan, make_plan, refuse_stale
+from slipway.platform import Stage, Step, StepContext
+from slipway.recovery import NextAction, finished_outcome, last_verified, next_action
+
+JOIN_SECONDS = 0.5
+
+
+async def no_gate(plan: Plan) -> list[int]:
+    """The gate of an environment that needs no approval."""
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Drives one target.
+
+    Attributes:
+        admit: checks that need no person; raises Refused; returns the facts that it found.
+        gate: waits until the plan is approved; raises ApprovalRefused or ApprovalTimeout; returns
+            the numbers of the approval records.
+    """
+
+    tools: Tools
+    admit: Callable[[Order, Plan], list[str]] = field(default=lambda order, plan: [])
+    gate: Callable[[Plan], Awaitable[list[int]]] = no_gate
+
+    def plan(self, order: Order) -> Plan:
+        """The plan for the target as it is now."""
+        observed = self.tools.platform.observe(order.spec.target)
+        wanted = self.tools.platform.render(order.spec)
+        return make_plan(order.candidate, order.spec, observed, wanted)
+
+    async def deploy(self, order: Order) -> Result:
+        """Bring the order's specification to its target, verified, or leave what served before.
+
+        Raises:
+            Refused: nothing was changed.
+            ReleaseFailed: the release failed; what served before serves again.
+            RestoreFailed, Superseded, Unreachable, Busy: see `slipway.errors`.
+        """
+        await self._recover_abandoned()
+        head = len(self.tools.ledger.records())
+        try:
+            plan = await self.tools.perform("plan", partial(self.plan, order))
+            if self._runs_already(order, plan):
+                return self._unchanged(order, plan)
+            facts = await self.tools.perform("admit", partial(self.admit, order, plan))
+            approvals = await self.gate(plan)
+            claim = await self._claim_or_join(order, plan, head, facts, approvals)
+        except Refused as refusal:
+            self._record_refusal(order, refusal)
+            raise
+        return claim if isinstance(claim, Result) else await self._carry_out(claim, order, plan)
+
+    async def rollback(
+        self, requested_by: str, reason: str, to: str | None = None, key: str | None = None
+    ) -> Result:
+        """Return to the last verified good release; outranks and fences off a running deploy.
+
+        Raises:
+            NoRollbackTarget: nothing was changed.
+            RestoreFailed: neither the target nor an older good release could be verified.
+        """
+        await self._recover_abandoned(rollback=True)
+        records = self.tools.ledger.records()
+        goal = rollback_target(records, to)
+        body = rollback_body(goal, records, requested_by, reason, key)
+        claim = await self.tools.perform(
+            "claim", partial(self._append_claim, body, partial(refuse_busy, Goal.ROLLBACK))
+        )
+        with Holder(self.tools.ledger, claim.token) as holder:
+            execution = Execution(self.tools, claim, holder)
+            return await self._roll_back(execution, goal)
+
+    async def drill(self, requested_by: str, budget_millis: int) -> Result:
+        """Go to the last good release and come back, verified both ways, and measure it.
+
+        Raises:
+            NoRollbackTarget, Busy: the drill did not start.
+            ReleaseFailed: the way back does not work; the original serves again.
+        """
+        records = self.tools.ledger.records()
+        origin, older = serving_release(records), rollback_target(records)
+        body = claim_body(Goal.DRILL, older.candidate, older.spec, origin, requested_by)
+        claim = await self.tools.perform(
+            "claim", partial(self._append_claim, body, partial(refuse_busy, Goal.DRILL))
+        )
+        with Holder(self.tools.ledger, claim.token) as holder:
+            execution = Execution(self.tools, claim, holder)
+            return await self._drill(execution, older, origin, budget_millis)
+
+    async def recover(self) -> Result | None:
+        """Finish or restore what a dead holder left; None where nothing is open.
+
+        Raises:
+            Busy: the holder lives.
+            RestoreFailed: the target cannot be reached or nothing good could be verified.
+        """
+        claim = open_claim(self.tools.ledger.records())
+        if claim is None:
+            return None
+        taken = await self.tools.perform("take over", partial(self._take_over, claim))
+        with Holder(self.tools.ledger, taken.token) as holder:
+            execution = Execution(self.tools, taken, holder)
+            await self._fence(execution)
+            return await self._go_on(execution)
+
+    async def _carry_out(self, claim: OpenClaim, order: Order, plan: Plan) -> Result:
+        with Holder(self.tools.ledger, claim.token) as holder:
+            execution = Execution(self.tools, claim, holder)
+            previous = serving_release(self.tools.ledger.records())
+            try:
+                await self._fence(execution)
+                await execution.take([self._prove(order, plan, previous)])
+            except Refused as refusal:
+                await self._close_refused(execution, previous, refusal)
+                raise
+            except Superseded:
+                raise
+            except Exception as error:  # noqa: BLE001 - every failure leads to the way back
+                return await execution.restore(error)
+            return await self._apply(execution, order, previous)
+
+    async def _apply(
+        self, execution: Execution, order: Order, previous: GoodRelease | None
+    ) -> Result:
+        before = previous.spec if previous else None
+        try:
+            await execution.take(self.tools.platform.forward(order.spec, before))
+            verified = execution.verified(order.candidate, order.spec)
+        except Superseded:
+            raise
+        except Exception as error:  # noqa: BLE001 - every failure leads to the way back
+            return await execution.restore(error)
+        return await execution.finish(Outcome.RELEASED, verified)
+
+    async def _close_refused(
+        self, execution: Execution, previous: GoodRelease | None, refusal: Refused
+    ) -> None:
+        explanation = explain(refusal, str(execution.stage), execution.target)
+        still = previous.spec.id if previous else None
+        await execution.finish(Outcome.REFUSED, None, explanation, still_serving=still)
+
+    def _prove(self, order: Order, plan: Plan, previous: GoodRelease | None) -> Step:
+        """The step that refuses a stale plan and a way back that does not exist."""
+
+        def prove(context: StepContext) -> dict[str, Any]:
+            refuse_stale(plan, self.plan(order))
+            facts = self.tools.platform.prove(previous.spec) if previous else []
+            return {"facts": facts or ["first release: the way back is its removal"]}
+
+        return Step("the way back proved", Stage.WAY_BACK, prove)
+
+    async def _roll_back(self, execution: Execution, goal: GoodRelease) -> Result:
+        leaving = execution.claim.body.get("leaving")
+        try:
+            await self._fence(execution)
+            verified = await execution.reach(goal)
+        except Superseded:
+            raise
+        except Exception as error:  # noqa: BLE001 - an older good release is tried
+            return await execution.restore(error)
+        if candidate := execution.claim.body.get("leaving_candidate"):
+            execution.quarantine(candidate, f"rolled back: {execution.claim.body['reason']}")
+        return await execution.finish(
+            Outcome.ROLLED_BACK, verified, rolled_back=[leaving] if leaving else []
+        )
+
+    async def _drill(
+        self,
+        execution: Execution,
+        older: GoodRelease,
+        origin: GoodRelease | None,
+        budget_millis: int,
+    ) -> Result:
+        started = time.monotonic()
+        try:
+            await self._fence(execution)
+            await execution.reach(older)
+            restored_millis = _millis_since(started)
+            verified = await execution.reach(origin or older)
+        except Superseded:
+            raise
+        except Exception as error:  # noqa: BLE001 - a drill ends on the original
+            return await execution.restore(error)
+        body = {
+            "from": origin.spec.id if origin else None,
+            "to": older.spec.id,
+            "restore_millis": restored_millis,
+            "total_millis": _millis_since(started),
+            "budget_millis": budget_millis,
+            "within_budget": restored_millis <= budget_millis,
+        }
+        execution.journal.record(Kind.DRILL, body)
+        return await execution.finish(Outcome.DRILLED, verified)
+
+    async def _go_on(self, execution: Execution) -> Result:
+        records = self.tools.ledger.records()
+        action = next_action(execution.claim, records)
+        self.tools.note(f"recovery of claim {execution.claim.opened}: {action}")
+        if action is NextAction.FINISH:
+            verified = last_verified(execution.claim, records)
+            outcome = finished_outcome(execution.claim, verified)
+            leaving = execution.claim.body.get("leaving")
+            return await execution.finish(
+                outcome, verified, rolled_back=[leaving] if leaving else []
+            )
+        if action is NextAction.RESUME:
+            body = execution.claim.body
+            goal = GoodRelease(
+                record=execution.claim.opened,
+                time="",
+                candidate=body["candidate"],
+                spec=execution.wanted,
+            )
+            return await self._roll_back(execution, goal)
+        return await execution.go_back()
+
+    async def _fence(self, execution: Execution) -> None:
+        fence = partial(self.tools.platform.fence, execution.target, execution.claim.token)
+        await execution.take([fence_step(fence)])
+
+    async def _recover_abandoned(self, *, rollback: bool = False) -> None:
+        """A dead holder's claim is settled first; a rollback simply outranks a deploy's."""
+        claim = open_claim(self.tools.ledger.records())
+        if claim is None or holder_lives(self.tools.ledger, claim, time.time()):
+            return
+        if rollback and claim.goal is not Goal.ROLLBACK:
+            return
+        await self.recover()
+
+    async def _claim_or_join(
+        self, order: Order, plan: Plan, head: int, facts: list[str], approvals: list[int]
+    ) -> OpenClaim | Result:
+        """The claim, or the result of the same release that another trigger carries out."""
+        previous = serving_release(self.tools.ledger.records())
+        body = deploy_body(order, plan, previous, facts, approvals)
+        while True:
+            try:
+                check = partial(refuse_moved, order, head)
+                return await self.tools.perform("claim", partial(self._append_claim, body, check))
+            except SameRelease:
+                await asyncio.sleep(JOIN_SECONDS)
+                await self._recover_abandoned()
+            except LedgerMoved:
+                now = self.plan(order)
+                if self._runs_already(order, now):
+                    return self._unchanged(order, now)
+                refuse_stale(plan, now)
+                head = len(self.tools.ledger.records())
+
+    def _append_claim(
+        self, body: dict[str, Any], check: Callable[[list[Record]], None]
+    ) -> OpenClaim:
+        self.tools.observer("claim", "intended")
+        record = self.tools.ledger.append(Kind.CLAIM, body, unless=check)
+        self.tools.observer("claim", "recorded")
+        return OpenClaim(
+            token=record.number, opened=record.number, goal=Goal(body["goal"]), body=body
+        )
+
+    def _take_over(self, claim: OpenClaim) -> OpenClaim:
+        def check(records: list[Record]) -> None:
+            holder_of(claim.token)(records)
+            if holder_lives(self.tools.ledger, claim, time.time()):
+                raise busy(claim)
+
+        record = self.tools.ledger.append(Kind.TAKEOVER, {"of": claim.token}, unless=check)
+        self.tools.observer("takeover", "recorded")
+        return claim.model_copy(update={"token": record.number})
+
+    def _runs_already(self, order: Order, plan: Plan) -> bool:
+        serving = serving_release(self.tools.ledger.records())
+        return plan.is_empty and serving is not None and serving.candidate == order.candidate
+
+    def _unchanged(self, order: Order, plan: Plan) -> Result:
+        return Result(
+            target=order.spec.target,
+            outcome=Outcome.UNCHANGED,
+            candidate=order.candidate,
+            serving=order.spec.id,
+            plan_hash=plan.hash,
+        )
+
+    def _record_refusal(self, order: Order, refusal: SlipwayError) -> None:
+        explanation = explain(refusal, str(Stage.ADMIT), order.spec.target)
+        body = {
+            "candidate": order.candidate,
+            "requested_by": order.requested_by,
+            "explanation": explanation.model_dump(mode="json"),
+        }
+        self.tools.ledger.append(Kind.REFUSED, body)
+
+
+def _millis_since(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)
