@@ -5,12 +5,11 @@ One enrolled key a line, as in ssh-keygen(1); the namespaces are the role:
     alice@example.org,alice namespaces="prod.approval.slipway" ssh-ed25519 AAAA...
     bob@example.org namespaces="*.approval.slipway",valid-before="20270101Z" ssh-ed25519 AAAA...
 
-Stricter than SSH itself: an entry without namespaces would be a role for everything, and a pattern as
-principal would let one key speak for anybody, so both are refused.
+Stricter than SSH itself: an entry without namespaces would be a role for everything, and a pattern
+as principal would let one key speak for anybody, so both are refused.
 """
 
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ NAMESPACE_SUFFIX = ".approval.slipway"
 LONGEST_FILE = 1_000_000
 _KEY_TYPE = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
+_OPTION = re.compile(r'([a-z-]+)(?:="([^"]*)")?(?:,|(?= )|$)')
 _WORLD_WRITABLE = 0o002
 
 
@@ -84,43 +84,40 @@ def parse_signers(data: bytes) -> tuple[Signer, ...]:
 
 
 def _parse(line: str, number: int) -> Signer:
-    try:
-        words = shlex.split(line, posix=True)
-    except ValueError as error:
-        raise _malformed(number, "a quote that is not closed") from error
-    at = next((index for index, word in enumerate(words) if _KEY_TYPE.fullmatch(word)), 0)
-    if at not in {1, 2} or len(words) < at + 2:
+    names, _, rest = line.replace("\t", " ").partition(" ")
+    options: dict[str, str] = {}
+    if not _KEY_TYPE.match(rest.lstrip()):
+        options, rest = _options(rest.lstrip(), number)
+    words = rest.split()
+    if len(words) < len(("type", "key")) or not _KEY_TYPE.fullmatch(words[0]):
         raise _malformed(number, "no PRINCIPALS [OPTIONS] KEY-TYPE KEY")
-    options = _options(line, number) if at == 2 else {}  # noqa: PLR2004 - the second word
     signer = Signer(
-        principals=tuple(words[0].split(",")),
+        principals=tuple(names.split(",")),
         namespaces=tuple(filter(None, options.get("namespaces", "").split(","))),
         options=options,
-        key_type=words[at],
-        key=words[at + 1],
+        key_type=words[0],
+        key=words[1],
         line=number,
     )
     return _strict(signer)
 
 
-def _options(line: str, number: int) -> dict[str, str]:
-    text = line.split(None, 1)[1]
+def _options(text: str, number: int) -> tuple[dict[str, str], str]:
     found: dict[str, str] = {}
-    pattern = re.compile(r'([a-z-]+)(?:="([^"]*)")?(?:,|(?=\s)|$)')
     position = 0
-    while position < len(text) and not text[position].isspace():
-        match = pattern.match(text, position)
+    while position < len(text) and text[position] != " ":
+        match = _OPTION.match(text, position)
         if not match:
-            raise _malformed(number, 'options that are not NAME="VALUE",...')
+            raise _malformed(number, 'options that are not NAME or NAME="VALUE", with commas')
         found[match[1]] = match[2] or ""
         position = match.end()
-    return found
+    return found, text[position:]
 
 
 def _strict(signer: Signer) -> Signer:
     for principal in signer.principals:
         if not _PRINCIPAL.fullmatch(principal):
-            raise _malformed(signer.line, f"principal {ascii(principal[:80])}", "no patterns")
+            raise _malformed(signer.line, f"principal {principal[:80]!a}", "no patterns")
     if not signer.namespaces:
         raise _malformed(
             signer.line,

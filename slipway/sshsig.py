@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,24 +74,32 @@ def sign(message: bytes, key: Path, namespace: str) -> bytes:
     return from_armor(done.stdout.decode("ascii", errors="replace"))
 
 
-def principals(signature: bytes, signers: Path, at: datetime) -> frozenset[str]:
-    """Everybody whom the signature's key is enrolled for at that time; empty where nobody.
+@dataclass(frozen=True, slots=True)
+class AllowedSigners:
+    """An allowed-signers file as of one moment, asked through ssh-keygen.
 
-    This alone proves nothing about a message.
+    Raises:
+        Unreachable: from both methods, where ssh-keygen is missing.
     """
-    with _signature_file(signature) as path:
-        done = _run(find_command(signers, path, at))
-    found = done.stdout.decode(errors="replace").split() if done.returncode == 0 else []
-    return frozenset(found)
 
+    path: Path
+    at: datetime
 
-def verifies(
-    message: bytes, signature: bytes, signers: Path, at: datetime, principal: str, namespace: str
-) -> bool:
-    """Whether the principal signed the message for that namespace with a key valid at that time."""
-    with _signature_file(signature) as path:
-        done = _run(verify_command(signers, path, at, principal, namespace), message)
-    return done.returncode == 0
+    def principals(self, signature: bytes) -> frozenset[str]:
+        """Everybody whom the signature's key is enrolled for; empty where nobody.
+
+        This alone proves nothing about a message.
+        """
+        with _signature_file(signature) as path:
+            done = _run(find_command(self.path, path, self.at))
+        found = done.stdout.decode(errors="replace").split() if done.returncode == 0 else []
+        return frozenset(found)
+
+    def verifies(self, message: bytes, signature: bytes, principal: str, namespace: str) -> bool:
+        """Whether the principal signed the message for the namespace with a key valid then."""
+        with _signature_file(signature) as path:
+            command = verify_command(self.path, path, self.at, principal, namespace)
+            return _run(command, message).returncode == 0
 
 
 def fingerprint(signature: bytes) -> str:

@@ -1,0 +1,219 @@
+"""Whether a gate opens: one pure decision on a request and verified approvals."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from slipway.approval import Approval, ApprovalRequest, Decision
+from slipway.errors import ApprovalRefused, ApprovalTimeout
+from slipway.names import short_digest
+from slipway.release import Frozen
+
+LONGEST_VALIDITY = timedelta(hours=24)
+
+
+class Gate(Frozen):
+    """What opens an environment.
+
+    Attributes:
+        approvals: how many different people must approve; 0 opens by itself.
+        timeout_seconds: how long a request waits.
+    """
+
+    approvals: Annotated[int, Field(ge=0, le=10)] = 1
+    timeout_seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 1800
+
+
+class Answer(StrEnum):
+    """What the gate says; `denied` and `timed out` are final."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    DENIED = "denied"
+    TIMED_OUT = "timed out"
+
+
+class Reason(StrEnum):
+    """Why an approval does not count."""
+
+    CANDIDATE = "it is for another candidate"
+    ENVIRONMENT = "it is for another environment"
+    PLAN = "it is for another plan"
+    EXPIRED = "it has expired"
+    LATE = "it came after the gate's time was over"
+    TOO_LONG = "it is valid for longer than 24 hours"
+    SPENT = "an earlier release used it"
+    REQUESTER = "who requested the release does not approve it"
+    AUTHOR = "the author of the source does not approve it"
+    REPEATED = "this person or key has decided already"
+
+
+@dataclass(frozen=True, slots=True)
+class Discounted:
+    """An approval that does not count, and why."""
+
+    approver: str
+    reason: Reason
+
+    def __str__(self) -> str:
+        return f"{self.approver}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """The decision and what it rests on.
+
+    Attributes:
+        counted: the approvals that count; their nonces are spent once the claim records them.
+        denied_by: who closed the gate.
+        needed: how many approvals are still missing.
+    """
+
+    answer: Answer
+    counted: tuple[Approval, ...]
+    discounted: tuple[Discounted, ...]
+    needed: int
+    denied_by: str | None = None
+
+    @property
+    def nonces(self) -> tuple[str, ...]:
+        """What the claim records as spent."""
+        return tuple(approval.statement.nonce for approval in self.counted)
+
+
+def may_open(
+    gate: Gate,
+    request: ApprovalRequest,
+    approvals: Sequence[Approval],
+    now: datetime,
+    spent: Collection[str] = (),
+) -> GateVerdict:
+    """Whether the gate opens for that request.
+
+    Args:
+        approvals: verified ones, in the order of the ledger.
+        now: aware; expiry and timeout are judged by it.
+        spent: nonces that earlier claims used.
+    """
+    counted: list[Approval] = []
+    discounted: list[Discounted] = []
+    denial: str | None = None
+    ends = request.requested_at + timedelta(seconds=gate.timeout_seconds)
+    for approval in approvals:
+        reason = discount(approval, request, counted, now, spent)
+        if not reason and approval.recorded > ends:
+            reason = Reason.LATE
+        if reason:
+            discounted.append(Discounted(approval.statement.approver, reason))
+        elif approval.statement.decision is Decision.DENY:
+            denial = denial or approval.statement.approver
+        else:
+            counted.append(approval)
+    needed = max(0, gate.approvals - len(counted))
+    answer = _answer(denied=denial is not None, needed=needed, late=now > ends)
+    return GateVerdict(answer, tuple(counted), tuple(discounted), needed, denial)
+
+
+def _answer(*, denied: bool, needed: int, late: bool) -> Answer:
+    if denied:
+        return Answer.DENIED
+    if late and needed:
+        return Answer.TIMED_OUT
+    return Answer.WAITING if needed else Answer.OPEN
+
+
+def discount(
+    approval: Approval,
+    request: ApprovalRequest,
+    counted: Sequence[Approval],
+    now: datetime,
+    spent: Collection[str] = (),
+) -> Reason | None:
+    """Why that approval does not count; None where it does.
+
+    A requester or author may deny their own release. A denial ends the request for good: it counts
+    until the request is over, even where its expiry passed meanwhile.
+    """
+    statement = approval.statement
+    foreign = _foreign(approval, request)
+    if foreign:
+        return foreign
+    if statement.nonce in spent:
+        return Reason.SPENT
+    if statement.decision is Decision.DENY:
+        return Reason.EXPIRED if statement.expires < request.requested_at else None
+    if statement.expires <= now:
+        return Reason.EXPIRED
+    if statement.expires > now + LONGEST_VALIDITY:
+        return Reason.TOO_LONG
+    return _own(approval, request) or _repeated(approval, counted)
+
+
+def _foreign(approval: Approval, request: ApprovalRequest) -> Reason | None:
+    statement = approval.statement
+    if (statement.app, statement.environment) != (request.app, request.environment):
+        return Reason.ENVIRONMENT
+    if statement.candidate != request.candidate:
+        return Reason.CANDIDATE
+    return Reason.PLAN if statement.plan != request.plan_hash else None
+
+
+def _own(approval: Approval, request: ApprovalRequest) -> Reason | None:
+    people = {identity(name) for name in (*approval.principals, approval.statement.approver)}
+    if identity(request.requested_by) in people:
+        return Reason.REQUESTER
+    if request.author and identity(request.author) in people:
+        return Reason.AUTHOR
+    return None
+
+
+def _repeated(approval: Approval, counted: Sequence[Approval]) -> Reason | None:
+    for other in counted:
+        same_key = other.fingerprint == approval.fingerprint
+        if same_key or other.principals & approval.principals:
+            return Reason.REPEATED
+    return None
+
+
+def identity(name: str) -> str:
+    """One spelling for one person: the address of `Name <address>`, in lower case."""
+    _, bracket, address = name.rpartition("<")
+    return (address.rstrip("> ") if bracket else name).strip().casefold()
+
+
+def require_open(verdict: GateVerdict, gate: Gate, request: ApprovalRequest) -> None:
+    """Return where the gate is open.
+
+    Raises:
+        ApprovalRefused: it was denied, or still waits.
+        ApprovalTimeout: nobody opened it in time.
+    """
+    what = f"{short_digest(request.candidate)} in {request.app}/{request.environment}"
+    evidence = tuple(str(item) for item in verdict.discounted)
+    step = f"slipway approve {request.app} {request.environment} --plan {request.plan_hash}"
+    if verdict.answer is Answer.DENIED:
+        raise ApprovalRefused(
+            f"the gate for {what} was closed",
+            found=f"denied by {verdict.denied_by}",
+            evidence=evidence,
+            next_step="talk to them; a new release needs a new request",
+        )
+    if verdict.answer is Answer.TIMED_OUT:
+        raise ApprovalTimeout(
+            f"nobody opened the gate for {what} in time",
+            found=f"{len(verdict.counted)} of {gate.approvals} approvals",
+            allowed=f"{gate.timeout_seconds} s",
+            evidence=evidence,
+            next_step=f"start the release again, then: {step}",
+        )
+    if verdict.answer is Answer.WAITING:
+        raise ApprovalRefused(
+            f"the gate for {what} is closed",
+            found=f"{len(verdict.counted)} of {gate.approvals} approvals",
+            evidence=evidence,
+            next_step=step,
+        )
