@@ -20,16 +20,16 @@ down: venv ## stop the local stack; nothing is left behind
 	@$(bin)/slipway down $(ARGS)
 
 test: venv ## run the tests; LANES=unit,engine,prefect,chaos chooses, ARGS='-k word' goes to pytest
-	@$(bin)/python scripts/test --lanes '$(LANES)' -- $(ARGS)
+	@$(bin)/python -m pytest --lanes="$(LANES)" $(ARGS)
 
 check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)
-	@$(bin)/python scripts/check $(ONLY)
+	@$(bin)/python scripts/check.py $(ONLY)
 
 bench: venv ## measure what must stay fast, as ratios on this machine
 	@$(bin)/python bench/run $(ARGS)
 
 lock: venv ## resolve pyproject.toml into requirements/*.lock (ARGS=--upgrade for the newest)
-	@$(bin)/python scripts/lock $(ARGS)
+	@$(bin)/python scripts/lock.py $(ARGS)
 
 clean: ## remove .venv and all caches (not .slipway: that is state, `make down` first)
 	@rm -rf .venv build *.egg-info .*_cache .hypothesis .coverage*

@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Write requirements/*.lock from pyproject.toml, or say whether they are up to date.
 
-    scripts/lock            resolve again, keeping versions that still fit
-    scripts/lock --upgrade  resolve again, taking the newest that fit
-    scripts/lock --check    offline: does each lock match the tables it was made from?
+    scripts/lock.py            resolve again, keeping versions that still fit
+    scripts/lock.py --upgrade  resolve again, taking the newest that fit
+    scripts/lock.py --check    offline: does each lock match the tables it was made from?
 
 Each lock opens with a hash of the tables in pyproject.toml that it was resolved from.
 Locks hold hashes and no address, so they install from whatever index pip is set up with.

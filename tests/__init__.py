@@ -1,0 +1,1 @@
+"""Tests mirror the rooms; data cases are in cases/, real engines in integration/."""

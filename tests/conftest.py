@@ -1,0 +1,98 @@
+"""Chooses lanes, orders them, gives each its time, and keeps the caller's environment out."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.lanes import LANES, UNIT, UnknownLaneError, chosen, lane_of, strict
+
+hypothesis.settings.register_profile("slipway", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if strict(os.environ) else "slipway")
+
+LANE = pytest.StashKey[str]()
+_home = tempfile.TemporaryDirectory(prefix="slipway-tests-")
+
+
+def clean_environment() -> None:
+    """Drop what the caller's shell says to Slipway and Prefect; runs before prefect is imported."""
+    for name in list(os.environ):
+        if name.startswith(("SLIPWAY_", "PREFECT_")) and not name.startswith("SLIPWAY_TEST_"):
+            del os.environ[name]
+    os.environ["PREFECT_HOME"] = str(Path(_home.name) / "prefect")
+    os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    os.environ["DO_NOT_TRACK"] = "1"
+
+
+clean_environment()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lanes", default=",".join(LANES), help="comma-separated: %(default)s")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for lane in LANES.values():
+        config.addinivalue_line("markers", f"{lane.name}: {lane.about}")
+    try:
+        chosen(config.getoption("lanes"))
+    except UnknownLaneError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_unconfigure() -> None:
+    _home.cleanup()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lanes = chosen(config.getoption("lanes"))
+    for item in items:
+        item.stash[LANE] = lane_of(marker.name for marker in item.iter_markers())
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LANES[item.stash[LANE]].seconds))
+    left_out = [item for item in items if item.stash[LANE] not in lanes]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    kept = [item for item in items if item.stash[LANE] in lanes]
+    items[:] = sorted(kept, key=lambda item: lanes.index(item.stash[LANE]))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    reason = LANES[item.stash.get(LANE, UNIT)].lacks()
+    if reason:
+        pytest.skip(f"{item.stash[LANE]} lane: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.skipped and strict(os.environ) and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} could not run, and CI is set: {report.longrepr[2]}"
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """One line for each chosen lane, before pytest's own last line."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in chosen(config.option.lanes)}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.getreports(outcome):
+            lane = dict(getattr(report, "user_properties", ())).get("lane", UNIT)
+            counts.get(lane, Counter())[outcome] += 1
+    terminalreporter.section("lanes")
+    for name, count in counts.items():
+        words = ", ".join(f"{number} {outcome}" for outcome, number in count.items())
+        terminalreporter.write_line(f"{name:8} {words or 'no test ran'}")
+
+
+@pytest.fixture(autouse=True)
+def _lane(request: pytest.FixtureRequest) -> None:
+    """Write the lane into each report, for the summary."""
+    request.node.user_properties.append(("lane", request.node.stash.get(LANE, UNIT)))
