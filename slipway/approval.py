@@ -65,6 +65,7 @@ class ApprovalRequest(Frozen):
         requested_by: who asked for the release; never approves it.
         author: who wrote the source, as git says it; never approves it. None where unknown.
         requested_at: when the gate began to wait.
+        gate: approvals that the candidate's own app file asks for.
     """
 
     candidate: CandidateDigest
@@ -74,6 +75,7 @@ class ApprovalRequest(Frozen):
     requested_by: str
     requested_at: Moment
     author: str | None = None
+    gate: int = 1
 
 
 class Statement(Frozen):
@@ -104,8 +106,9 @@ class Approval:
     Attributes:
         fingerprint: of the key that signed.
         principals: everybody whom that key is enrolled for.
-        recorded: when the ledger took it.
+        recorded: when the ledger took it; when it was verified where it is new.
         text: the armored form, for the ledger.
+        number: of its record; 0 where it is new.
     """
 
     statement: Statement
@@ -113,6 +116,7 @@ class Approval:
     principals: frozenset[str]
     recorded: datetime
     text: str
+    number: int = 0
 
 
 def sign_statement(statement: Statement, key: Path) -> str:
@@ -125,13 +129,8 @@ def sign_statement(statement: Statement, key: Path) -> str:
     return armor(statement, signature)
 
 
-def verify_approval(
-    text: str, signers: Path, at: datetime, recorded: datetime | None = None
-) -> Approval:
+def verify_approval(text: str, signers: Path, at: datetime) -> Approval:
     """An approval out of its armored form, checked against the allowed-signers file as of `at`.
-
-    Args:
-        recorded: when the ledger took it; `at` where it is new.
 
     Raises:
         SignatureRefused: malformed, by no enrolled key, by a key without the environment's role, or
@@ -156,7 +155,7 @@ def verify_approval(
             f"the signature by {who} does not hold for {statement.environment}",
             f"key {key} lacks the role {role}, or the statement was changed after signing",
         )
-    return Approval(statement, key, enrolled, recorded or at, armor(statement, signature))
+    return Approval(statement, key, enrolled, at, armor(statement, signature))
 
 
 def open_armor(text: str) -> tuple[Statement, bytes]:

@@ -4,28 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import Field
-
+from slipway.appfile import Gate
 from slipway.approval import Approval, ApprovalRequest, Decision
 from slipway.errors import ApprovalRefused, ApprovalTimeout
 from slipway.names import short_digest
-from slipway.release import Frozen
+from slipway.quantities import format_duration
 
 LONGEST_VALIDITY = timedelta(hours=24)
-
-
-class Gate(Frozen):
-    """What opens an environment.
-
-    Attributes:
-        approvals: how many different people must approve; 0 opens by itself.
-        timeout_seconds: how long a request waits.
-    """
-
-    approvals: Annotated[int, Field(ge=0, le=10)] = 1
-    timeout_seconds: Annotated[int, Field(ge=1, le=7 * 86400)] = 1800
 
 
 class Answer(StrEnum):
@@ -68,7 +54,7 @@ class GateVerdict:
     """The decision and what it rests on.
 
     Attributes:
-        counted: the approvals that count; their nonces are spent once the claim records them.
+        counted: the approvals that count; they are spent once a claim records their numbers.
         denied_by: who closed the gate.
         needed: how many approvals are still missing.
     """
@@ -80,9 +66,9 @@ class GateVerdict:
     denied_by: str | None = None
 
     @property
-    def nonces(self) -> tuple[str, ...]:
-        """What the claim records as spent."""
-        return tuple(approval.statement.nonce for approval in self.counted)
+    def numbers(self) -> list[int]:
+        """Numbers of the records that count, for the claim."""
+        return [approval.number for approval in self.counted]
 
 
 def may_open(
@@ -102,7 +88,7 @@ def may_open(
     counted: list[Approval] = []
     discounted: list[Discounted] = []
     denial: str | None = None
-    ends = request.requested_at + timedelta(seconds=gate.timeout_seconds)
+    ends = request.requested_at + gate.timeout
     for approval in approvals:
         reason = discount(approval, request, counted, now, spent)
         if not reason and approval.recorded > ends:
@@ -206,7 +192,7 @@ def require_open(verdict: GateVerdict, gate: Gate, request: ApprovalRequest) -> 
         raise ApprovalTimeout(
             f"nobody opened the gate for {what} in time",
             found=f"{len(verdict.counted)} of {gate.approvals} approvals",
-            allowed=f"{gate.timeout_seconds} s",
+            allowed=f"within {format_duration(gate.timeout)}",
             evidence=evidence,
             next_step=f"start the release again, then: {step}",
         )

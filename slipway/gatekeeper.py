@@ -1,62 +1,142 @@
-"""Requests and approvals as records of the ledger.
+"""Requests and approvals in the ledger, and the wait between the two.
 
 Bodies: `requested` holds an ApprovalRequest; `approval` holds the armored text and, for readers,
-what it says; a claim lists in `approvals` the nonces that it used up.
+what it says; a claim lists in `approvals` the numbers of the records that it used up. The claim is
+not held while a gate waits.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from slipway.appfile import Gate
 from slipway.approval import Approval, ApprovalRequest, verify_approval
 from slipway.canonical import JsonObject
-from slipway.errors import ApprovalRefused, BadInput, SignatureRefused
-from slipway.ledger import Kind, Record
+from slipway.errors import ApprovalRefused, SignatureRefused
+from slipway.gate import Answer, GateVerdict, discount, may_open, require_open
+from slipway.ledger import Kind, Ledger, Record
+from slipway.plan import Plan
 
 
-def request_body(request: ApprovalRequest) -> JsonObject:
-    """Body of a `requested` record."""
-    return request.model_dump(mode="json")
+@dataclass(frozen=True, slots=True)
+class Gatekeeper:
+    """Opens one environment's gate; call it with the plan, as `Engine.gate` is.
 
-
-def approval_body(approval: Approval) -> JsonObject:
-    """Body of an `approval` record; only `text` is evidence."""
-    return {
-        **approval.statement.model_dump(mode="json", exclude={"type"}),
-        "fingerprint": approval.fingerprint,
-        "text": approval.text,
-    }
-
-
-def last_request(records: Iterable[Record], plan_hash: str | None = None) -> ApprovalRequest:
-    """The newest request, of that plan where one is given.
-
-    Raises:
-        BadInput: no gate waits for it, or its record cannot be read.
+    Attributes:
+        signers: the allowed-signers file.
+        gate: as the candidate's app file says; it may not ask for less than the release before.
+        author: who wrote the source.
+        note: one line of progress for the operator.
     """
-    bodies = [record.body for record in records if record.kind is Kind.REQUESTED]
-    bodies = [body for body in bodies if plan_hash in (None, body.get("plan_hash"))]
-    if not bodies:
-        raise BadInput(
-            "no gate waits for an approval" + (f" of plan {plan_hash}" if plan_hash else ""),
-            next_step="start the release; its gate asks for the approval",
+
+    ledger: Ledger
+    signers: Path
+    gate: Gate
+    requested_by: str
+    author: str | None = None
+    note: Callable[[str], None] = field(default=lambda line: None)
+    poll_seconds: float = 1.0
+
+    async def __call__(self, plan: Plan) -> list[int]:
+        """Wait until the plan is approved; numbers of the approval records.
+
+        Raises:
+            ApprovalRefused: somebody enrolled denied it.
+            ApprovalTimeout: nobody approved it in time.
+            BadInput, Unreachable: the allowed-signers file cannot be used.
+        """
+        gate = self._strict()
+        if gate.approvals == 0:
+            return []
+        request = self.request(plan)
+        seen = len(self.ledger.records())
+        while (verdict := self.verdict(request)).answer is Answer.WAITING:
+            seen = await self._new_records(seen, request.requested_at + gate.timeout)
+        require_open(verdict, gate, request)
+        return verdict.numbers
+
+    def request(self, plan: Plan) -> ApprovalRequest:
+        """The request for that plan: one that waits already, as after a restart, or a new one."""
+        new = ApprovalRequest(
+            candidate=plan.candidate,
+            app=plan.spec.target.app,
+            environment=plan.spec.target.environment,
+            plan_hash=plan.hash,
+            requested_by=self.requested_by,
+            requested_at=self.ledger.clock(),
+            author=self.author,
+            gate=self.gate.approvals,
         )
-    try:
-        return ApprovalRequest.model_validate(bodies[-1])
-    except ValidationError as error:
-        raise BadInput(
-            "the request in the ledger cannot be read", next_step="slipway audit verify"
-        ) from error
+        waiting = pending_request(self.ledger.records(), new)
+        if waiting and new.requested_at <= waiting.requested_at + self._strict().timeout:
+            return waiting
+        self.ledger.append(Kind.REQUESTED, new.model_dump(mode="json"))
+        return new
+
+    def verdict(self, request: ApprovalRequest) -> GateVerdict:
+        """What the gate says now, by the approvals in the ledger."""
+        records, now = self.ledger.records(), self.ledger.clock()
+        approvals, rejected = recorded_approvals(records, self.signers, now)
+        for line in rejected:
+            self.note(f"does not count: {line}")
+        verdict = may_open(self._strict(), request, approvals, now, spent_nonces(records))
+        for item in verdict.discounted:
+            self.note(f"does not count: {item}")
+        return verdict
+
+    def _strict(self) -> Gate:
+        """An app file that asks for less must itself be let in by the gate before."""
+        least = max(self.gate.approvals, gate_before(self.ledger.records()))
+        return self.gate.model_copy(update={"approvals": least})
+
+    async def _new_records(self, seen: int, ends: datetime) -> int:
+        """Sleep until there are more records than were seen or the time is over."""
+        while (count := len(self.ledger.records())) == seen and self.ledger.clock() <= ends:  # noqa: ASYNC110 - a directory signals nothing
+            await asyncio.sleep(self.poll_seconds)
+        return count
 
 
-def refuse_replay(records: Iterable[Record], approval: Approval) -> None:
-    """For `Ledger.append(unless=...)`: each approval enters the ledger once.
+def hand_in(ledger: Ledger, text: str, signers: Path) -> Record:
+    """Record an approval or denial, whoever carries it; the new record.
 
     Raises:
-        ApprovalRefused: the nonce is there already.
+        SignatureRefused: it does not verify.
+        ApprovalRefused: it is for another target, was handed in before, or cannot count.
+        BadInput, Unreachable: the allowed-signers file cannot be used.
     """
+    approval = verify_approval(text, signers, ledger.clock())
+    check = partial(refuse_useless, approval, ledger)
+    return ledger.append(Kind.APPROVAL, approval_body(approval), unless=check)
+
+
+def refuse_useless(approval: Approval, ledger: Ledger, records: Sequence[Record]) -> None:
+    """Raises ApprovalRefused for an approval that could never count here."""
+    statement = approval.statement
+    if (statement.app, statement.environment) != (ledger.target.app, ledger.target.environment):
+        raise ApprovalRefused(
+            f"the approval by {statement.approver} is for another target",
+            found=f"{statement.app}/{statement.environment}",
+            allowed=str(ledger.target),
+            next_step="hand it in where it belongs",
+        )
+    refuse_replay(records, approval)
+    request = last_request(records, statement.plan)
+    reason = discount(approval, request, [], ledger.clock()) if request else None
+    if reason:
+        raise ApprovalRefused(
+            f"the approval by {statement.approver} does not count: {reason}",
+            found=f"plan {statement.plan}, valid until {statement.expires.isoformat()}",
+            next_step="let another enrolled person sign what the gate asks for",
+        )
+
+
+def refuse_replay(records: Sequence[Record], approval: Approval) -> None:
+    """Raises ApprovalRefused where the approval's nonce is in the ledger already."""
     nonce = approval.statement.nonce
     for record in records:
         if record.kind is Kind.APPROVAL and record.body.get("nonce") == nonce:
@@ -68,8 +148,43 @@ def refuse_replay(records: Iterable[Record], approval: Approval) -> None:
             )
 
 
+def approval_body(approval: Approval) -> JsonObject:
+    """Body of an `approval` record; only `text` is evidence."""
+    return {
+        **approval.statement.model_dump(mode="json", exclude={"type"}),
+        "fingerprint": approval.fingerprint,
+        "text": approval.text,
+    }
+
+
+def last_request(records: Sequence[Record], plan_hash: str | None = None) -> ApprovalRequest | None:
+    """The newest request, of that plan where one is given, or None."""
+    for record in reversed(records):
+        if record.kind is Kind.REQUESTED and plan_hash in {None, record.body.get("plan_hash")}:
+            return _read_request(record)
+    return None
+
+
+def pending_request(records: Sequence[Record], new: ApprovalRequest) -> ApprovalRequest | None:
+    """The request that waits for the same, asked by the same; None once anything ended it."""
+    for record in reversed(records):
+        if record.kind in {Kind.CLAIM, Kind.CLOSED, Kind.REFUSED}:
+            return None
+        request = _read_request(record) if record.kind is Kind.REQUESTED else None
+        if request and request == new.model_copy(update={"requested_at": request.requested_at}):
+            return request
+    return None
+
+
+def _read_request(record: Record) -> ApprovalRequest | None:
+    try:
+        return ApprovalRequest.model_validate(record.body)
+    except ValidationError:
+        return None
+
+
 def recorded_approvals(
-    records: Iterable[Record], signers: Path, now: datetime
+    records: Sequence[Record], signers: Path, now: datetime
 ) -> tuple[list[Approval], list[str]]:
     """Every recorded approval that verifies now, in order, and why the others do not.
 
@@ -83,16 +198,30 @@ def recorded_approvals(
     for record in records:
         if record.kind is not Kind.APPROVAL:
             continue
-        recorded = datetime.fromisoformat(record.time)
         try:
-            text = str(record.body.get("text"))
-            approvals.append(verify_approval(text, signers, now, recorded))
+            approval = verify_approval(str(record.body.get("text")), signers, now)
         except SignatureRefused as error:
             rejected.append(f"record {record.number}: {error}")
+        else:
+            recorded = datetime.fromisoformat(record.time)
+            approvals.append(replace(approval, recorded=recorded, number=record.number))
     return approvals, rejected
 
 
 def spent_nonces(records: Sequence[Record]) -> frozenset[str]:
     """Nonces that opened a gate before."""
-    claims = (record for record in records if record.kind is Kind.CLAIM)
-    return frozenset(nonce for claim in claims for nonce in claim.body.get("approvals", []))
+    used = {number for claim in _claims(records) for number in claim.body.get("approvals", [])}
+    return frozenset(str(item.body.get("nonce")) for item in records if item.number in used)
+
+
+def gate_before(records: Sequence[Record]) -> int:
+    """How many approvals the app file of the last approved release asks for; 0 where none was."""
+    for claim in reversed(_claims(records)):
+        request = last_request(records[: claim.number], claim.body.get("plan_hash"))
+        if claim.body.get("approvals") and request:
+            return request.gate
+    return 0
+
+
+def _claims(records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if record.kind is Kind.CLAIM]

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from slipway.appfile import Gate
 from slipway.approval import Approval, ApprovalRequest, Statement
 from slipway.canonical import sha256_digest
 from slipway.errors import ApprovalRefused, ApprovalTimeout
-from slipway.gate import Answer, Gate, Reason, identity, may_open, require_open
+from slipway.gate import Answer, Reason, identity, may_open, require_open
 
 CASES = yaml.safe_load(Path("tests/cases/gate.yaml").read_text())
 
@@ -52,13 +53,13 @@ def approval(by: str, **case: Any) -> Approval:
     )
     people = frozenset({by, *case.get("also", [])})
     recorded = at(case.get("recorded", "12:04"))
-    return Approval(statement, f"SHA256:{case.get('key', by)}", people, recorded, text="")
+    return Approval(statement, f"SHA256:{case.get('key', by)}", people, recorded, text="", number=7)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_gate_answers_as_the_table_says(case: dict[str, Any]) -> None:
     """I2 I3 I4: who counts, what does not, and the one verdict."""
-    gate = Gate(**{"approvals": 1, "timeout_seconds": 600, **case.get("gate", {})})
+    gate = Gate(**{"approvals": 1, "timeout": "600s", **case.get("gate", {})})
     approvals = [approval(**item) for item in case["approvals"]]
     spent = {a_nonce(name) for name in case.get("spent", [])}
     verdict = may_open(gate, REQUEST, approvals, at(case.get("now", "12:05")), spent)
@@ -77,9 +78,9 @@ def test_every_reason_and_answer_has_a_case() -> None:
 
 def test_timeout_is_a_named_refusal() -> None:
     """I4: the end of the wait says what was found, what was needed and what comes next."""
-    gate = Gate(timeout_seconds=600)
+    gate = Gate(approvals=1)
     verdict = may_open(gate, REQUEST, [approval("robot")], at("12:11"))
-    with pytest.raises(ApprovalTimeout, match="0 of 1 approvals; allowed: 600 s") as refusal:
+    with pytest.raises(ApprovalTimeout, match="0 of 1 approvals; allowed: within 10m") as refusal:
         require_open(verdict, gate, REQUEST)
     assert refusal.value.evidence == ("robot: who requested the release does not approve it",)
     assert f"--plan {REQUEST.plan_hash}" in str(refusal.value.next_step)
@@ -87,19 +88,19 @@ def test_timeout_is_a_named_refusal() -> None:
 
 
 def test_denial_is_a_named_refusal() -> None:
-    gate = Gate()
+    gate = Gate(approvals=1)
     verdict = may_open(gate, REQUEST, [approval("alice", decision="deny")], at("12:05"))
     with pytest.raises(ApprovalRefused, match="denied by alice"):
         require_open(verdict, gate, REQUEST)
 
 
 def test_a_closed_gate_is_refused_and_an_open_one_is_not() -> None:
-    gate = Gate()
+    gate = Gate(approvals=1)
     with pytest.raises(ApprovalRefused, match="0 of 1 approvals"):
         require_open(may_open(gate, REQUEST, [], at("12:05")), gate, REQUEST)
     verdict = may_open(gate, REQUEST, [approval("alice")], at("12:05"))
     require_open(verdict, gate, REQUEST)
-    assert verdict.nonces == (a_nonce("alice"),)
+    assert verdict.numbers == [7]
 
 
 @pytest.mark.parametrize(
