@@ -82,12 +82,14 @@ class ReleaseSpec(Frozen):
     """Everything that runs together in one environment.
 
     Attributes:
+        platform: which platform runs it, as the app file says; a rollback needs no app file.
         front: name of the service that receives traffic.
         port: where users reach it on the platform's address.
         secrets: runtime secret name to version; never a value.
     """
 
     target: Target
+    platform: str = "docker"
     services: tuple[ServiceSpec, ...]
     front: Name
     port: Annotated[int, Field(ge=1, le=65535)]
