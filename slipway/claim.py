@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from slipway.canonical import JsonObject, canonical_json
 from slipway.errors import Retryable, Superseded
@@ -20,7 +21,7 @@ from slipway.ledger import Kind, Ledger, LedgerStore, Record
 from slipway.release import Frozen, Target
 
 LEASE_SECONDS = 15
-RENEW_SECONDS = 4
+LOOK_SECONDS = 0.25
 
 
 class Goal(StrEnum):
@@ -114,7 +115,9 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def holder_lives(ledger: Ledger, claim: OpenClaim, now: float) -> bool:
+def holder_lives(
+    ledger: Ledger, claim: OpenClaim, now: float, seconds: float = LEASE_SECONDS
+) -> bool:
     """Whether the claim's holder still renews its lease.
 
     A claim without a lease of its own counts as alive for one lease from the moment it was opened,
@@ -124,7 +127,7 @@ def holder_lives(ledger: Ledger, claim: OpenClaim, now: float) -> bool:
     if lease and lease.token == claim.token:
         return lease.alive(now)
     opened = ledger.records()[claim.token - 1]
-    return (now - _epoch(opened)) < LEASE_SECONDS
+    return (now - _epoch(opened)) < seconds
 
 
 def _epoch(record: Record) -> float:
@@ -146,14 +149,14 @@ class Holder:
         self._interrupt: Exception | None = None
         self._thread = threading.Thread(target=self._renew, daemon=True, name=f"lease-{token}")
 
-    def __enter__(self) -> "Holder":
+    def __enter__(self) -> Self:
         renew_lease(self._ledger, self.token, time.time(), self._seconds)
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
-        self._thread.join(timeout=RENEW_SECONDS)
+        self._thread.join(timeout=self._seconds)
 
     def interrupt(self, error: Exception) -> None:
         """Make the next `check` raise this error, as an operator's first Ctrl-C does."""
@@ -169,12 +172,12 @@ class Holder:
 
     def _renew(self) -> None:
         next_renewal = 0.0
-        while not self._ended.wait(0.25):
+        while not self._ended.wait(min(LOOK_SECONDS, self._seconds / 4)):
             try:
                 holder_of(self.token)(self._ledger.records())
                 if time.monotonic() >= next_renewal:
                     renew_lease(self._ledger, self.token, time.time(), self._seconds)
-                    next_renewal = time.monotonic() + RENEW_SECONDS
+                    next_renewal = time.monotonic() + self._seconds / 4
             except Superseded as error:
                 self._superseded = error
                 return

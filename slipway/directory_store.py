@@ -1,8 +1,8 @@
 """A ledger store in a directory: complete temporary file, fsync, link, fsync of the directory.
 
-    ROOT/<app>/<environment>/records/000000001.json
-    ROOT/<app>/<environment>/lease.json
-    ROOT/<app>/<environment>/evidence/<sha256 hex>
+ROOT/<app>/<environment>/records/000000001.json
+ROOT/<app>/<environment>/lease.json
+ROOT/<app>/<environment>/evidence/<sha256 hex>
 """
 
 import os

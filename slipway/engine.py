@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from slipway.claim import Goal, Holder, OpenClaim, holder_lives, holder_of, open_claim
+from slipway.claim import Goal, OpenClaim, holder_of, open_claim
 from slipway.errors import Refused, SlipwayError, Superseded
 from slipway.execution import Execution, Result, Tools
 from slipway.explanations import explain
@@ -41,7 +41,7 @@ from slipway.recovery import NextAction, finished_outcome, last_verified, next_a
 JOIN_SECONDS = 0.5
 
 
-async def no_gate(plan: Plan) -> list[int]:
+async def no_gate(plan: Plan) -> list[int]:  # noqa: ARG001
     """The gate of an environment that needs no approval."""
     return []
 
@@ -104,7 +104,7 @@ class Engine:
         claim = await self.tools.perform(
             "claim", partial(self._append_claim, body, partial(refuse_busy, Goal.ROLLBACK))
         )
-        with Holder(self.tools.ledger, claim.token) as holder:
+        with self.tools.hold(claim) as holder:
             execution = Execution(self.tools, claim, holder)
             return await self._roll_back(execution, goal)
 
@@ -121,7 +121,7 @@ class Engine:
         claim = await self.tools.perform(
             "claim", partial(self._append_claim, body, partial(refuse_busy, Goal.DRILL))
         )
-        with Holder(self.tools.ledger, claim.token) as holder:
+        with self.tools.hold(claim) as holder:
             execution = Execution(self.tools, claim, holder)
             return await self._drill(execution, older, origin, budget_millis)
 
@@ -136,13 +136,13 @@ class Engine:
         if claim is None:
             return None
         taken = await self.tools.perform("take over", partial(self._take_over, claim))
-        with Holder(self.tools.ledger, taken.token) as holder:
+        with self.tools.hold(taken) as holder:
             execution = Execution(self.tools, taken, holder)
             await self._fence(execution)
             return await self._go_on(execution)
 
     async def _carry_out(self, claim: OpenClaim, order: Order, plan: Plan) -> Result:
-        with Holder(self.tools.ledger, claim.token) as holder:
+        with self.tools.hold(claim) as holder:
             execution = Execution(self.tools, claim, holder)
             previous = serving_release(self.tools.ledger.records())
             try:
@@ -180,7 +180,7 @@ class Engine:
     def _prove(self, order: Order, plan: Plan, previous: GoodRelease | None) -> Step:
         """The step that refuses a stale plan and a way back that does not exist."""
 
-        def prove(context: StepContext) -> dict[str, Any]:
+        def prove(_: StepContext) -> dict[str, Any]:
             refuse_stale(plan, self.plan(order))
             facts = self.tools.platform.prove(previous.spec) if previous else []
             return {"facts": facts or ["first release: the way back is its removal"]}
@@ -259,7 +259,7 @@ class Engine:
     async def _recover_abandoned(self, *, rollback: bool = False) -> None:
         """A dead holder's claim is settled first; a rollback simply outranks a deploy's."""
         claim = open_claim(self.tools.ledger.records())
-        if claim is None or holder_lives(self.tools.ledger, claim, time.time()):
+        if claim is None or self.tools.lives(claim):
             return
         if rollback and claim.goal is not Goal.ROLLBACK:
             return
@@ -298,7 +298,7 @@ class Engine:
     def _take_over(self, claim: OpenClaim) -> OpenClaim:
         def check(records: list[Record]) -> None:
             holder_of(claim.token)(records)
-            if holder_lives(self.tools.ledger, claim, time.time()):
+            if self.tools.lives(claim):
                 raise busy(claim)
 
         record = self.tools.ledger.append(Kind.TAKEOVER, {"of": claim.token}, unless=check)

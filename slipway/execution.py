@@ -1,13 +1,14 @@
 """Carrying out one claim: steps, commit, and the way back when a step fails."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from slipway.canonical import canonical_json
-from slipway.claim import Goal, Holder, OpenClaim
+from slipway.claim import LEASE_SECONDS, Goal, Holder, OpenClaim, holder_lives
 from slipway.errors import (
     ReleaseFailed,
     RestoreFailed,
@@ -34,7 +35,7 @@ class Perform(Protocol):
         """Run the act, in a thread, under that name; its error comes back unchanged."""
 
 
-async def directly(name: str, act: Callable[[], T]) -> T:
+async def directly(name: str, act: Callable[[], T]) -> T:  # noqa: ARG001
     """The door of the command line."""
     return await asyncio.to_thread(act)
 
@@ -66,6 +67,7 @@ class Tools:
         receipt: writes the receipt of a verified release; its digest.
         after_close: called once a claim is closed, as for a checkpoint.
         note: one line of progress for the operator.
+        lease_seconds: how long a holder counts as alive after its last sign of life.
     """
 
     platform: Platform
@@ -78,6 +80,15 @@ class Tools:
         default=lambda claim, verified, records: None
     )
     after_close: Callable[[Record], None] = field(default=lambda closed: None)
+    lease_seconds: float = LEASE_SECONDS
+
+    def hold(self, claim: OpenClaim) -> Holder:
+        """Keeps the claim alive while it is carried out."""
+        return Holder(self.ledger, claim.token, self.lease_seconds)
+
+    def lives(self, claim: OpenClaim) -> bool:
+        """Whether the claim's holder still renews its lease."""
+        return holder_lives(self.ledger, claim, time.time(), self.lease_seconds)
 
 
 class Execution:

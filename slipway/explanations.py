@@ -1,4 +1,4 @@
-"""What an operator needs of a red result: stage, cause class, evidence, next command, whose issue."""
+"""What an operator needs of a red result: stage, cause, evidence, next command, whose issue."""
 
 from slipway.errors import Cause, SlipwayError
 from slipway.release import Frozen, Target

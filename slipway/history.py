@@ -1,7 +1,8 @@
 """What the records say happened: decisions as pure functions on a chain.
 
 Bodies read here are written by `slipway.engine`: claims and verified records hold `candidate` and
-`spec`; closed records hold `outcome`, `serving` and, in `rolled_back`, the spec ids that failed or were left for good.
+`spec`; closed records hold `outcome`, `serving` and, in `rolled_back`,
+the spec ids that failed or were left for good.
 """
 
 from collections.abc import Iterable
@@ -94,7 +95,7 @@ def rollback_target(records: list[Record], to: str | None = None) -> GoodRelease
 
 
 def left_behind(records: list[Record]) -> GoodRelease | None:
-    """What a rollback would leave: the wanted release of an open deploy, else the one that serves."""
+    """What a rollback would leave: what an open deploy wants, else the release that serves."""
     claim = open_claim(records)
     if claim is None or claim.goal is Goal.ROLLBACK:
         return serving_release(records)

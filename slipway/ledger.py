@@ -1,8 +1,8 @@
 """The ledger: one append-only chain of records for every environment of every app.
 
-Appending record n succeeds for exactly one writer, because a store creates n only where n is absent.
-Each record carries the hash of the one before it; the first carries a hash of its target, so a chain
-copied from another environment does not verify. A record is canonical JSON (`slipway.canonical`):
+Appending record n succeeds for exactly one writer, because a store creates n only where n is
+absent. Each record carries the hash of the one before it; the first carries a hash of its target,
+so a chain copied from another environment does not verify. A record is canonical JSON (`slipway.canonical`):
 
     {"actor": ..., "body": {...}, "kind": ..., "number": n, "previous": "sha256:...", "time": ...}
 """
@@ -175,13 +175,13 @@ class Ledger:
         kind: Kind,
         body: JsonObject,
         *,
-        unless: Callable[[list[Record]], None] = lambda records: None,
+        unless: Callable[[list[Record]], None] = lambda _: None,
     ) -> Record:
         """Append one record, durably.
 
         Args:
-            unless: called with the chain before each try; it raises to refuse the append. Since the
-                number is taken by one writer only, what it checked still holds when the record lands.
+            unless: called with the chain before each try; it raises to refuse the append. A number
+                is taken by one writer only, so what it checked still holds as the record lands.
 
         Raises:
             LedgerTampered: the chain does not verify.

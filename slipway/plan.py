@@ -1,7 +1,7 @@
 """The plan: the field-level difference between what runs and what a candidate wants.
 
-Secrets show as versions, never as values. The hash binds an approval to both sides, so a target that
-moved in between makes another plan.
+Secrets show as versions, never as values. The hash binds an approval to both sides, so a target
+that moved in between makes another plan.
 """
 
 from collections.abc import Mapping

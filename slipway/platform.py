@@ -108,7 +108,7 @@ class Platform(Protocol):
         """Steps from whatever runs to the spec serving and verified, in order."""
 
     def retire(self, target: Target, keep: Sequence[ReleaseSpec]) -> Sequence[Step]:
-        """Steps that remove what belongs to no kept spec. `keep` empty removes all of the target."""
+        """Steps that remove what belongs to no kept spec; an empty `keep` removes everything."""
 
     def evidence(self, spec: ReleaseSpec) -> list[Evidence]:
         """What tells why the spec failed. Never raises; holds no secret."""

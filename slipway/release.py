@@ -48,7 +48,7 @@ class Resources(Frozen):
 
 
 class Health(Frozen):
-    """How a release is proved healthy. Times are seconds, in thousandths where they may be short."""
+    """How a release is proved healthy: what is asked, what counts, for how long."""
 
     path: str = "/health"
     ready: str = "/ready"
@@ -85,6 +85,7 @@ class ReleaseSpec(Frozen):
         platform: which platform runs it, as the app file says; a rollback needs no app file.
         front: name of the service that receives traffic.
         port: where users reach it on the platform's address.
+        platform: `docker`, or a platform block; a rollback finds it without the registry.
         secrets: runtime secret name to version; never a value.
     """
 
@@ -93,6 +94,7 @@ class ReleaseSpec(Frozen):
     services: tuple[ServiceSpec, ...]
     front: Name
     port: Annotated[int, Field(ge=1, le=65535)]
+    platform: PlatformName = "docker"
     strategy: str = "blue-green"
     secrets: dict[Name, str] = {}
     health: Health = Health()
