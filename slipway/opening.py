@@ -56,7 +56,7 @@ def deploy_body(
     plan: Plan,
     previous: GoodRelease | None,
     facts: list[str],
-    approvals: list[int],
+    approvals: list[str],
 ) -> dict[str, Any]:
     """A deploy's claim: with the plan, what admitted it and who approved it."""
     return {
