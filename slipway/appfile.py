@@ -32,7 +32,7 @@ from slipway.quantities import Cpus, Duration, Memory, format_duration
 from slipway.scan_policy import ScanPolicy
 
 SOURCE = "slipway.yaml"
-SCHEMA_ID = "https://slipway.invalid/schemas/appfile-v1.json"
+SCHEMA_ID = "urn:slipway:schema:appfile:v1"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Config = Annotated[dict[ConfigKey, ConfigValue], Field(max_length=200)]

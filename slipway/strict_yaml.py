@@ -62,6 +62,12 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".") or "the file"
 
 
+def hidden_character(text: str) -> str | None:
+    """The first character that a terminal or a reader would not show, as in `U+001B`."""
+    found = _HIDDEN.search(text)
+    return f"U+{ord(found.group()):04X}" if found else None
+
+
 def load(data: bytes, source: str) -> Document:
     """The document in `data`; `source` names it in errors.
 
@@ -171,9 +177,8 @@ class _Reader:
 
     def _scalar(self, event: Any, path: Path) -> Json:
         text: str = event.value
-        if hidden := _HIDDEN.search(text):
-            code = f"U+{ord(hidden.group()):04X}"
-            raise self._refuse(event, path, f"hidden character {code}", "visible text")
+        if hidden := hidden_character(text):
+            raise self._refuse(event, path, f"hidden character {hidden}", "visible text")
         if event.style is not None:
             return text
         value = self._plain(event, text, path)

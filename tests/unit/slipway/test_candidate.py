@@ -1,0 +1,233 @@
+"""The candidate: pure, deterministic, held to its digest when read back (F3, F4, section 7)."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slipway.candidate import MEDIA_TYPE, build_candidate, read_candidate, release_spec
+from slipway.errors import BadInput, Cause, SecretMissing
+from slipway.names import Reference, parse_reference
+from slipway.source import Source, without_credentials
+
+APPFILE = b"""
+app: links
+images:
+  api: {port: 5000, writable: [/tmp], stop_seconds: 3, command: [gunicorn, links]}
+  proxy: {port: 8080, user: "101", config: {WHO: proxy}}
+front: proxy
+secrets: {database-url: {format: url, owner: team-data}}
+config: {WHO: app, LEVEL: info}
+environments:
+  dev:
+    port: 8001
+    replicas: 2
+    resources: {memory: 64MiB, cpus: 0.25, pids: 32}
+    config: {LEVEL: debug}
+    health: {path: /up, expect: [200, 403], deadline: 1500ms, bake: 250ms, hits: 2}
+  prod: {port: 8003}
+"""
+SOURCE = Source(
+    repository="https://git.example.org/team/links.git",
+    revision="ab" * 20,
+    author="Ann Author <ann@example.org>",
+    tree="cd" * 20,
+)
+API = parse_reference("127.0.0.1:5055/links/api@sha256:" + "1" * 64)
+PROXY = parse_reference("127.0.0.1:5055/links/proxy@sha256:" + "2" * 64)
+
+
+def build(**changes):
+    parts = {"source": SOURCE, "images": {"api": API, "proxy": PROXY}, "appfile_data": APPFILE}
+    return build_candidate(**(parts | changes))
+
+
+def stored(candidate):
+    return {blob.digest: blob.data for blob in candidate.blobs()}
+
+
+def read(candidate, manifest=None, blobs=None, reference=None):
+    blobs = stored(candidate) if blobs is None else blobs
+    manifest = candidate.manifest() if manifest is None else manifest
+    return read_candidate(reference or candidate.reference, manifest, lambda digest: blobs[digest])
+
+
+def test_the_same_parts_give_the_same_digest_in_any_order_and_registry():
+    other = {
+        "proxy": Reference("registry.example.org/links/proxy", PROXY.digest),
+        "api": Reference("registry.example.org/links/api", API.digest),
+    }
+    assert build().digest == build(images=other).digest
+    assert build(images=other).repository == "registry.example.org/links"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": SOURCE.model_copy(update={"revision": "ef" * 20})},
+        {"appfile_data": APPFILE + b"# a comment\n"},
+        {"images": {"api": API, "proxy": Reference(PROXY.repository, API.digest)}},
+    ],
+    ids=["revision", "app file", "image"],
+)
+def test_any_other_part_gives_another_digest(changes):
+    assert build(**changes).digest != build().digest
+
+
+def test_what_is_pushed_is_read_back():
+    candidate = build()
+    assert read(candidate) == candidate
+    assert read(candidate).images == {"api": API, "proxy": PROXY}
+    assert str(candidate.reference) == f"127.0.0.1:5055/links@{candidate.digest}"
+
+
+def test_the_manifest_is_an_oci_artifact():
+    manifest = json.loads(build().manifest())
+    assert manifest["artifactType"] == manifest["config"]["mediaType"] == MEDIA_TYPE
+    assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
+    assert [layer["mediaType"] for layer in manifest["layers"]] == [
+        "application/vnd.slipway.appfile.v1+yaml"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"images": {"api": API}}, "images are not those of the app file; found: api;"),
+        ({"images": {}}, "images are not those of the app file; found: none;"),
+        ({"appfile_data": b"app: links"}, "slipway.yaml: 2 problems"),
+        (
+            {"images": {"api": API, "proxy": Reference("other.example/x", PROXY.digest)}},
+            "images lie in different registries",
+        ),
+        ({"repository": "no registry"}, "repository is not valid"),
+    ],
+)
+def test_refuses_parts_that_do_not_belong_together(changes, says):
+    with pytest.raises(BadInput, match=says):
+        build(**changes)
+
+
+def test_changed_bytes_are_called_tampering():
+    """F4: the registry holds other bytes than the digest names."""
+    candidate = build()
+    for digest, data in stored(candidate).items():
+        with pytest.raises(BadInput, match="was changed in the registry") as refused:
+            read(candidate, blobs=stored(candidate) | {digest: data + b" "})
+        assert refused.value.cause is Cause.TAMPERING
+    with pytest.raises(BadInput, match="was changed in the registry"):
+        read(candidate, manifest=candidate.manifest() + b" ")
+
+
+def remade(candidate, change):
+    """The candidate with a changed config blob, every digest made to fit."""
+    config, layer = candidate.blobs()
+    value = json.loads(config.data)
+    change(value)
+    data = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    config = type(config)(config.media_type, data)
+    manifest = json.loads(candidate.manifest()) | {"config": config.descriptor()}
+    manifest = type(config)(
+        "", json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    )
+    blobs = {config.digest: config.data, layer.digest: layer.data}
+    return manifest.data, blobs, Reference(candidate.repository, manifest.digest)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda value: value.update(extra=1), "extra: Extra inputs"),
+        (lambda value: value.update(version=2), "version: "),
+        (lambda value: value["images"]["api"].update(digest="latest"), "images.api.digest"),
+        (lambda value: value["images"]["api"].update(repository="../x"), "images.api.repository"),
+        (lambda value: value["images"].update({"--x": value["images"]["api"]}), "images.--x"),
+        (lambda value: value["images"].pop("api"), "images are not those of the app file"),
+        (lambda value: value["appfile"].update(size=3), "not in the form"),
+        (lambda value: value.update(app="shop"), "not in the form"),
+        (lambda value: value["source"].update(author="\x1b[31m"), "source.author"),
+        (lambda value: value["source"].update(repository="https://u:p@h/x"), "source.repository"),
+    ],
+)
+def test_refuses_a_candidate_that_slipway_did_not_write(change, says):
+    manifest, blobs, reference = remade(build(), change)
+    with pytest.raises(BadInput) as refused:
+        read_candidate(reference, manifest, lambda digest: blobs[digest])
+    assert says in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_an_image_is_no_candidate():
+    image = json.loads(build().manifest())
+    del image["artifactType"]
+    data = json.dumps(image).encode()
+    blob = type(build().blobs()[0])("", data)
+    with pytest.raises(BadInput, match="is no candidate"):
+        read(build(), manifest=data, reference=Reference("127.0.0.1:5055/x", blob.digest))
+
+
+@given(
+    st.binary(max_size=300)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+        ),
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_any_bytes_as_manifest_are_refused(data):
+    """Section 7: nothing but BadInput comes out of the parser."""
+    blob = type(build().blobs()[0])("", data)
+    with pytest.raises(BadInput):
+        read(build(), manifest=data, reference=Reference("127.0.0.1:5055/x", blob.digest))
+
+
+def test_the_specification_of_an_environment():
+    candidate = build()
+    spec = release_spec(candidate, "dev", {"database-url": "3", "other": "9"})
+    api, proxy = spec.services
+    assert (spec.front, spec.port, spec.secrets) == ("proxy", 8001, {"database-url": "3"})
+    assert (api.image, api.command, api.stop_seconds) == (str(API), ("gunicorn", "links"), 3)
+    assert api.config == {"WHO": "app", "LEVEL": "debug"}
+    assert proxy.config == {"WHO": "proxy", "LEVEL": "debug"}
+    assert (proxy.user, proxy.replicas, proxy.resources.cpu_millis) == ("101", 2, 250)
+    assert (spec.health.deadline_seconds, spec.health.bake_millis) == (2, 250)
+
+
+def test_a_commit_that_changes_nothing_that_runs_keeps_the_specification():
+    """E7: same images and config, another revision: the same specification id."""
+    later = build(source=SOURCE.model_copy(update={"revision": "ef" * 20}))
+    versions = {"database-url": "3"}
+    assert release_spec(later, "dev", versions).id == release_spec(build(), "dev", versions).id
+    other = release_spec(build(), "dev", {"database-url": "4"})
+    assert other.id != release_spec(build(), "dev", versions).id
+
+
+def test_refuses_an_unknown_environment_with_the_nearest():
+    with pytest.raises(BadInput, match="found: 'prd'; allowed: dev, prod") as refused:
+        release_spec(build(), "prd", {})
+    assert refused.value.next_step == "did you mean prod?"
+
+
+def test_refuses_a_secret_without_version():
+    with pytest.raises(SecretMissing, match="missing: database-url"):
+        release_spec(build(), "dev", {})
+
+
+@pytest.mark.parametrize(
+    ("address", "clean"),
+    [
+        ("https://user:hunter2@host/a.git", "https://host/a.git"),
+        ("https://hunter2@host/a.git", "https://host/a.git"),
+        ("https://host/a.git", "https://host/a.git"),
+        ("git@host:team/a.git", "git@host:team/a.git"),
+    ],
+)
+def test_credentials_never_enter_the_source(address, clean):
+    assert without_credentials(address) == clean
+    Source(repository=clean, revision="ab" * 20)
+    if address != clean:
+        with pytest.raises(ValueError, match="source repository is not valid") as refused:
+            Source(repository=address, revision="ab" * 20)
+        assert "hunter2" not in refused.value.errors(include_input=False)[0]["msg"]
