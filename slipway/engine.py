@@ -41,7 +41,7 @@ from slipway.recovery import NextAction, finished_outcome, last_verified, next_a
 JOIN_SECONDS = 0.5
 
 
-async def no_gate(plan: Plan) -> list[str]:  # noqa: ARG001
+async def no_gate(plan: Plan) -> list[int]:  # noqa: ARG001
     """The gate of an environment that needs no approval."""
     return []
 
@@ -53,12 +53,12 @@ class Engine:
     Attributes:
         admit: checks that need no person; raises Refused; returns the facts that it found.
         gate: waits until the plan is approved; raises ApprovalRefused or ApprovalTimeout; returns
-            the nonces of the approvals that opened it.
+            the numbers of the approval records.
     """
 
     tools: Tools
     admit: Callable[[Order, Plan], list[str]] = field(default=lambda order, plan: [])
-    gate: Callable[[Plan], Awaitable[list[str]]] = no_gate
+    gate: Callable[[Plan], Awaitable[list[int]]] = no_gate
 
     def plan(self, order: Order) -> Plan:
         """The plan for the target as it is now."""
@@ -266,7 +266,7 @@ class Engine:
         await self.recover()
 
     async def _claim_or_join(
-        self, order: Order, plan: Plan, head: int, facts: list[str], approvals: list[str]
+        self, order: Order, plan: Plan, head: int, facts: list[str], approvals: list[int]
     ) -> OpenClaim | Result:
         """The claim, or the result of the same release that another trigger carries out."""
         previous = serving_release(self.tools.ledger.records())

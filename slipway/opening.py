@@ -56,7 +56,7 @@ def deploy_body(
     plan: Plan,
     previous: GoodRelease | None,
     facts: list[str],
-    approvals: list[str],
+    approvals: list[int],
 ) -> dict[str, Any]:
     """A deploy's claim: with the plan, what admitted it and who approved it."""
     return {
