@@ -27,7 +27,7 @@ class Admission:
     ledger: Ledger
     before: str | None
     supply: Callable[[Order], list[str]]
-    receipts: Callable[[Order, Target], list[str]] = lambda order, before: []  # noqa: ARG005
+    receipts: Callable[[Order, Target], list[str]] = lambda order, before: []
 
     def __call__(self, order: Order, plan: Plan) -> list[str]:
         """The facts that admit the order; raises Refused."""

@@ -2,7 +2,7 @@
 
 Appending record n succeeds for exactly one writer, because a store creates n only where n is
 absent. Each record carries the hash of the one before it; the first carries a hash of its target,
-so a chain copied from another environment does not verify. A record is canonical JSON (`slipway.canonical`):
+so a chain copied from another environment does not verify. A record is canonical JSON:
 
     {"actor": ..., "body": {...}, "kind": ..., "number": n, "previous": "sha256:...", "time": ...}
 """
