@@ -146,7 +146,6 @@ class Holder:
         self._seconds = seconds
         self._ended = threading.Event()
         self._superseded: Superseded | None = None
-        self._interrupt: Exception | None = None
         self._thread = threading.Thread(target=self._renew, daemon=True, name=f"lease-{token}")
 
     def __enter__(self) -> Self:
@@ -158,17 +157,10 @@ class Holder:
         self._ended.set()
         self._thread.join(timeout=self._seconds)
 
-    def interrupt(self, error: Exception) -> None:
-        """Make the next `check` raise this error, as an operator's first Ctrl-C does."""
-        self._interrupt = error
-
     def check(self) -> None:
-        """Raises Superseded or the interrupt once this holder must stop."""
+        """Raises Superseded once this holder must stop."""
         if self._superseded:
             raise self._superseded
-        if self._interrupt:
-            error, self._interrupt = self._interrupt, None
-            raise error
 
     def _renew(self) -> None:
         next_renewal = 0.0

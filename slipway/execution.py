@@ -18,6 +18,7 @@ from slipway.errors import (
 )
 from slipway.explanations import Explanation, explain
 from slipway.history import GoodRelease, Outcome, releases_to_keep, ways_back
+from slipway.interruption import Interruption
 from slipway.journal import Journal, Observer, no_observer
 from slipway.ledger import Kind, Ledger, Record
 from slipway.names import short_digest
@@ -68,6 +69,7 @@ class Tools:
         after_close: called once a claim is closed, as for a checkpoint.
         note: one line of progress for the operator.
         lease_seconds: how long a holder counts as alive after its last sign of life.
+        interruption: an operator's wish to stop; the command line requests it at Ctrl-C.
     """
 
     platform: Platform
@@ -81,6 +83,7 @@ class Tools:
     )
     after_close: Callable[[Record], None] = field(default=lambda closed: None)
     lease_seconds: float = LEASE_SECONDS
+    interruption: Interruption = field(default_factory=Interruption)
 
     def hold(self, claim: OpenClaim) -> Holder:
         """Keeps the claim alive while it is carried out."""
@@ -99,11 +102,16 @@ class Execution:
         self.claim = claim
         self.journal = Journal(tools.ledger, claim.token, tools.observer)
         self.context = StepContext(
-            check=holder.check, note=tools.note, token=claim.token, secrets=tools.secrets
+            check=self._check, note=tools.note, token=claim.token, secrets=tools.secrets
         )
+        self._holder = holder
         self.wanted = parse_spec(claim.body["spec"])
         self.target = self.wanted.target
         self.stage = Stage.CLAIM
+
+    def _check(self) -> None:
+        self._holder.check()
+        self.tools.interruption.check()
 
     async def take(self, steps: Sequence[Step], stage: Stage | None = None) -> None:
         """Take the steps in order; `stage` overrides theirs, as while restoring."""

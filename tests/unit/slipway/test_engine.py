@@ -20,6 +20,7 @@ from slipway.errors import (
     WayBackMissing,
 )
 from slipway.history import Outcome, good_releases, serving_release
+from slipway.interruption import Interruption
 from slipway.ledger import Kind
 from slipway.platform import StepContext
 from tests.fakes.world import World, candidate, order, spec
@@ -234,6 +235,24 @@ async def test_target_lost_while_restoring_leaves_the_claim_for_recovery(world: 
     result = await world.engine().recover()
     assert result.outcome is Outcome.RESTORED
     assert world.platform.serving == spec("a").id
+
+
+async def test_interrupted_deploy_goes_back_without_blaming_the_candidate(world: World) -> None:
+    """A6: the first signal stops at a safe point; the candidate may be deployed again."""
+    await release(world, "a")
+    interruption = Interruption()
+
+    def ask(context: StepContext) -> None:
+        interruption.request()
+        context.check()
+
+    world.platform.faults["containers healthy", spec("b").id] = ask
+    with pytest.raises(ReleaseFailed, match="an operator stopped the release"):
+        await world.engine(interruption=interruption).deploy(order("b"))
+    assert world.platform.serving == spec("a").id
+    assert Kind.QUARANTINE not in world.kinds()
+    world.platform.faults.clear()
+    assert (await world.engine().deploy(order("b"))).outcome is Outcome.RELEASED
 
 
 async def test_recover_is_refused_while_the_holder_lives(world: World) -> None:
