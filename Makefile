@@ -26,7 +26,7 @@ check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=
 	@$(bin)/python scripts/check.py $(ONLY)
 
 bench: venv ## measure what must stay fast, as ratios on this machine
-	@$(bin)/python bench/run $(ARGS)
+	@$(bin)/python bench/run.py $(ARGS)
 
 lock: venv ## resolve pyproject.toml into requirements/*.lock (ARGS=--upgrade for the newest)
 	@$(bin)/python scripts/lock.py $(ARGS)

@@ -9,7 +9,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.lanes import LANES, UNIT, UnknownLaneError, chosen, lane_of, strict
+from tests.lanes import (
+    LANES,
+    UNIT,
+    UnknownLaneError,
+    chosen,
+    lacks_engine,
+    lane_of,
+    run_engine,
+    strict,
+)
 
 hypothesis.settings.register_profile("slipway", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
@@ -25,6 +34,7 @@ def clean_environment() -> None:
         if name.startswith(("SLIPWAY_", "PREFECT_")) and not name.startswith("SLIPWAY_TEST_"):
             del os.environ[name]
     os.environ["PREFECT_HOME"] = str(Path(_home.name) / "prefect")
+    os.environ["SLIPWAY_TEST_HOME"] = _home.name
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
 
@@ -46,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
+    if lacks_engine.cache_info().currsize:
+        run_engine("down")
     _home.cleanup()
 
 
@@ -53,6 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lanes = chosen(config.getoption("lanes"))
     for item in items:
         item.stash[LANE] = lane_of(marker.name for marker in item.iter_markers())
+        item.user_properties.append(("lane", item.stash[LANE]))
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LANES[item.stash[LANE]].seconds))
     left_out = [item for item in items if item.stash[LANE] not in lanes]
@@ -60,6 +73,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if item.stash[LANE] in lanes]
     items[:] = sorted(kept, key=lambda item: lanes.index(item.stash[LANE]))
+    prepare({item.stash[LANE] for item in items}, config)
+
+
+def prepare(lanes: set[str], config: pytest.Config) -> None:
+    """Install and start what the lanes need, before any test's time runs."""
+    if not config.option.collectonly:
+        for name in lanes:
+            LANES[name].lacks()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -90,9 +111,3 @@ def pytest_terminal_summary(
     for name, count in counts.items():
         words = ", ".join(f"{number} {outcome}" for outcome, number in count.items())
         terminalreporter.write_line(f"{name:8} {words or 'no test ran'}")
-
-
-@pytest.fixture(autouse=True)
-def _lane(request: pytest.FixtureRequest) -> None:
-    """Write the lane into each report, for the summary."""
-    request.node.user_properties.append(("lane", request.node.stash.get(LANE, UNIT)))

@@ -11,10 +11,14 @@ Made a plugin by tests/conftest.py; the rest are pure functions.
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 UNIT = "unit"
 
 
@@ -35,21 +39,15 @@ def lacks_nothing() -> str | None:
 
 @cache
 def lacks_engine() -> str | None:
-    """A Docker engine must answer where the client's settings say."""
-    import docker
-    from docker.errors import DockerException
+    """A Docker engine must answer; where we may, one is installed and started."""
+    done = run_engine("up")
+    return None if done.returncode == 0 else f"no Docker engine: {done.stdout.strip()}"
 
-    try:
-        client = docker.from_env(timeout=10)
-    except DockerException as error:
-        return f"no Docker engine answers ({error}): start it, or run `make up`"
-    try:
-        client.ping()
-    except (DockerException, OSError) as error:
-        return f"the Docker engine does not answer ({error}): start it, or run `make up`"
-    finally:
-        client.close()
-    return None
+
+def run_engine(act: str) -> subprocess.CompletedProcess[str]:
+    """`up` or `down` of `tests.engine`; what it says while working goes to the terminal."""
+    argv = [sys.executable, "-m", "tests.engine", act, os.environ["SLIPWAY_TEST_HOME"]]
+    return subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
 
 
 LANES = {
