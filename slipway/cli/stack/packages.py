@@ -114,7 +114,9 @@ class Apt:
     def _run(self, tool: str, *arguments: str, cwd: Path | None = None) -> str:
         argv = [tool, *self.options, *arguments]
         environment = {**os.environ, "LC_ALL": "C"}
-        done = subprocess.run(argv, capture_output=True, text=True, cwd=cwd, env=environment)
+        done = subprocess.run(
+            argv, check=False, capture_output=True, text=True, cwd=cwd, env=environment
+        )
         if done.returncode != 0:
             raise Unreachable(
                 f"{tool} {arguments[0]} failed",

@@ -1,0 +1,199 @@
+"""Prefect on this machine: the server, a process worker, the keeper, block types and flows.
+
+All are processes of this project's own environment, bound to 127.0.0.1; their settings live in
+the stack's folder, so a user's own Prefect profile is neither read nor changed.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.fernet import Fernet
+
+from slipway.cli.stack.processes import Processes, ProcessRecord, tail, wait_until
+from slipway.cli.stack.secret_files import secret_file
+from slipway.cli.stack.settings import PROJECT, StackSettings
+from slipway.errors import StepFailed, Unreachable
+
+SERVER, WORKER, KEEPER = "prefect-server", "prefect-worker", "keeper"
+KEEPER_MODULE = "slipway.cli.keeper"
+BLOCK_CATALOGUE = "blocks.catalogue"
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+
+# What a process gets from the caller's environment: nothing that could be a credential.
+PASSED_ON = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
+    *("XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"),
+)
+
+Say = Callable[[str], None]
+
+
+def base_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of the caller's environment that processes of the stack get."""
+    return {name: environment[name] for name in PASSED_ON if name in environment}
+
+
+def client_environment(settings: StackSettings) -> dict[str, str]:
+    """Variables by which any Prefect client speaks to this stack's server."""
+    return {
+        "PREFECT_API_URL": settings.prefect_api,
+        "PREFECT_HOME": str(settings.state / "prefect" / "client"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def server_environment(settings: StackSettings, encryption_key: str) -> dict[str, str]:
+    """Variables of the server alone.
+
+    Prefect takes the key only from there; without it, it would keep the key beside the secrets.
+    """
+    return {
+        "PREFECT_HOME": str(settings.state / "prefect" / "server"),
+        "PREFECT_SERVER_ENCRYPTION_KEY": encryption_key,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect_url,
+        "PREFECT_SERVER_UI_API_URL": settings.prefect_api,
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def server_argv(settings: StackSettings) -> list[str]:
+    """How the server is started."""
+    port = str(settings.prefect_port)
+    return [*_prefect("server", "start"), "--host", "127.0.0.1", "--port", port]
+
+
+def worker_argv(settings: StackSettings) -> list[str]:
+    """How the worker is started; it makes the work pool if there is none."""
+    argv = [*_prefect("worker", "start"), "--pool", settings.pool, "--type", "process"]
+    return [*argv, "--name", worker_name(settings)]
+
+
+def worker_name(settings: StackSettings) -> str:
+    """The name under which the server knows the worker."""
+    return f"{settings.name}-worker"
+
+
+@dataclass(frozen=True)
+class Prefect:
+    """The Prefect part of one stack."""
+
+    settings: StackSettings
+    processes: Processes
+    say: Say
+
+    def start_server(self) -> ProcessRecord:
+        """Start it, or find it running; it is ready only after `wait_for_server`.
+
+        Raises:
+            Unreachable: something else answers on its port.
+        """
+        if not self.processes.is_running(SERVER) and self._answers("/health"):
+            raise Unreachable(
+                f"something else answers at {self.settings.prefect_url}",
+                next_step="stop it, or set SLIPWAY_STACK_PREFECT_PORT",
+            )
+        key_file = self.settings.secrets / "prefect-encryption-key"
+        key = secret_file(key_file, lambda: Fernet.generate_key().decode()).get_secret_value()
+        environment = server_environment(self.settings, key)
+        return self._start(SERVER, server_argv(self.settings), environment)
+
+    def wait_for_server(self, record: ProcessRecord) -> None:
+        """Wait for its API. Raises DeadlineExceeded with the tail of its log."""
+        what = f"the Prefect server at {self.settings.prefect_url}"
+        is_ready = lambda: self._answers("/ready")  # noqa: E731
+        wait_until(is_ready, what, self.settings.deadline, record=record)
+
+    def start_worker(self, environment: Mapping[str, str]) -> ProcessRecord:
+        """Start the worker, or find it running; flows inherit `environment`."""
+        return self._start(
+            WORKER,
+            worker_argv(self.settings),
+            {**environment, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+        )
+
+    def wait_for_worker(self, record: ProcessRecord) -> None:
+        """Wait until the server has heard of it."""
+        wait_until(self.is_worker_online, "the worker", self.settings.deadline, record=record)
+
+    def start_keeper(self, environment: Mapping[str, str]) -> ProcessRecord | None:
+        """Start the keeper, which has `recover` run when a holder died."""
+        if importlib.util.find_spec(KEEPER_MODULE) is None:
+            return None
+        return self._start(KEEPER, [sys.executable, "-m", KEEPER_MODULE], environment)
+
+    def register(self, environment: Mapping[str, str]) -> None:
+        """Register the block types, and the flows of prefect.yaml.
+
+        Raises:
+            StepFailed: Prefect refused; its output is the evidence.
+        """
+        if importlib.util.find_spec(BLOCK_CATALOGUE):
+            argv = _prefect("block", "register", "-m", BLOCK_CATALOGUE)
+            self._run("register-blocks", argv, environment)
+        if self.settings.deploy and (PROJECT / "prefect.yaml").exists():
+            argv = _prefect("--no-prompt", "deploy", "--all")
+            self._run("deploy-flows", argv, environment)
+
+    def is_worker_online(self) -> bool:
+        """Whether the server lists this stack's worker as online."""
+        workers = self._post(f"/work_pools/{self.settings.pool}/workers/filter")
+        names = [worker["name"] for worker in workers if worker["status"] == "ONLINE"]
+        return worker_name(self.settings) in names
+
+    def is_server_ready(self) -> bool:
+        """Whether the server answers and its database does."""
+        return self._answers("/ready")
+
+    def _start(self, name: str, argv: list[str], own: Mapping[str, str]) -> ProcessRecord:
+        environment = {**base_environment(os.environ), "PYTHONUNBUFFERED": "1", **own}
+        Path(own["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        return self.processes.start(name, argv, environment)
+
+    def _run(self, name: str, argv: list[str], own: Mapping[str, str]) -> None:
+        environment = {**base_environment(os.environ), **own}
+        log = self.settings.logs / f"{name}.log"
+        with log.open("wb") as output:
+            done = subprocess.run(
+                argv,
+                check=False,
+                cwd=PROJECT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        if done.returncode != 0:
+            raise StepFailed(
+                f"`{' '.join(argv[2:])}` failed", evidence=tail(log), next_step=f"see {log}"
+            )
+
+    def _answers(self, path: str) -> bool:
+        try:
+            answer = httpx.get(f"{self.settings.prefect_api}{path}", timeout=2)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == httpx.codes.OK
+
+    def _post(self, path: str) -> list[dict[str, Any]]:
+        try:
+            answer = httpx.post(f"{self.settings.prefect_api}{path}", json={}, timeout=5)
+        except httpx.HTTPError:
+            return []
+        found = answer.json() if answer.status_code == httpx.codes.OK else []
+        return found if isinstance(found, list) else []
+
+
+def _prefect(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "prefect", *arguments]

@@ -1,0 +1,79 @@
+"""Where one local stack lives and which ports it takes; two stacks never share either."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).parents[3]
+
+
+def default_state() -> Path:
+    """SLIPWAY_STATE, else `.slipway` in the checkout."""
+    return Path(os.environ.get("SLIPWAY_STATE") or PROJECT / ".slipway").absolute()
+
+
+def default_cache() -> Path:
+    """Slipway's folder in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway"
+
+
+class StackSettings(BaseSettings):
+    """One local stack; each field can be set as SLIPWAY_STACK_<FIELD>.
+
+    Attributes:
+        name: prefix of its containers; also what tells two stacks apart in one engine.
+        state: its folder: registry and Prefect data, ledger, secrets, logs.
+        cache: downloads that stacks share.
+        registry_port, prefect_port: TCP ports on 127.0.0.1.
+        pool: Prefect work pool.
+        deploy: whether `up` registers the flows of prefect.yaml.
+        deadline: seconds that each service has to become ready.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SLIPWAY_STACK_", extra="forbid", frozen=True)
+
+    name: str = Field(default="slipway", pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    state: Path = Field(default_factory=default_state)
+    cache: Path = Field(default_factory=default_cache)
+    registry_port: int = Field(default=5055, ge=1024, le=65535)
+    prefect_port: int = Field(default=4200, ge=1024, le=65535)
+    pool: str = "slipway"
+    deploy: bool = True
+    deadline: float = Field(default=90, gt=0)
+
+    @property
+    def registry(self) -> str:
+        """Host and port of the registry."""
+        return f"127.0.0.1:{self.registry_port}"
+
+    @property
+    def prefect_url(self) -> str:
+        """Where people look."""
+        return f"http://127.0.0.1:{self.prefect_port}"
+
+    @property
+    def prefect_api(self) -> str:
+        """PREFECT_API_URL."""
+        return f"{self.prefect_url}/api"
+
+    @property
+    def secrets(self) -> Path:
+        """Files of mode 0600: one password or key each."""
+        return self.state / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """Output of the processes, one file each."""
+        return self.state / "logs"
+
+    @property
+    def runtime_environment(self) -> Path:
+        """Variables for a worker or an operator."""
+        return self.state / "stack.env"
+
+    @property
+    def build_environment(self) -> Path:
+        """Variables for whoever builds; kept apart from the runtime's."""
+        return self.state / "build.env"
