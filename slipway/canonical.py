@@ -22,9 +22,11 @@ def canonical_json(value: Json) -> bytes:
         BadInput: the value holds a float, a non-string key or something that JSON lacks.
     """
     _refuse_ambiguous(value, "$")
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput("text holds a lone surrogate, which UTF-8 cannot write") from error
 
 
 def sha256_digest(data: bytes) -> str:
