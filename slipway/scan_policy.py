@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 class Suppression(Section):
-    """A finding that somebody answers for until a day. Each key but none can be left out."""
+    """A finding that somebody answers for until a day. No key can be left out."""
 
     id: FindingId
     """The vulnerability, as in CVE-2024-22195."""
@@ -30,7 +30,7 @@ class Suppression(Section):
     reason: Text
     """Why it does no harm here, for the one who reads the audit."""
     expires: date
-    """The last day it counts, as in 2026-12-31; from the next day on the gate fails."""
+    """The last day it counts, as in 2026-12-31; from the next day on the finding blocks again."""
     image: ImageScope
     """The image it is limited to, or "*" for every image of the app."""
 

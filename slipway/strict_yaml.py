@@ -68,6 +68,11 @@ def hidden_character(text: str) -> str | None:
     return f"U+{ord(found.group()):04X}" if found else None
 
 
+def visible(text: str) -> str:
+    """The text with `?` for every character that is not shown, line breaks included."""
+    return _HIDDEN.sub("?", text.replace("\n", "?"))
+
+
 def load(data: bytes, source: str) -> Document:
     """The document in `data`; `source` names it in errors.
 
