@@ -75,7 +75,7 @@ def key_name(key: Ed25519PublicKey) -> str:
 def own_key(path: Path) -> Ed25519PrivateKey:
     """The private key in the PEM file, made at first use with mode 0600.
 
-    Its public half is kept beside it as `NAME.pub.pem`.
+    Its public half is kept in `public_half(path)`.
 
     Raises:
         BadInput: the file holds no unencrypted Ed25519 private key, or others may read it.
@@ -94,7 +94,16 @@ def own_key(path: Path) -> Ed25519PrivateKey:
             allowed="0600",
             next_step=f"chmod 600 {path}",
         )
-    return parse_private_key(data, str(path))
+    key = parse_private_key(data, str(path))
+    with suppress(OSError):  # only for others to read; the private half is what counts
+        if not public_half(path).exists():
+            public_half(path).write_bytes(public_pem(key.public_key()))
+    return key
+
+
+def public_half(path: Path) -> Path:
+    """Where the public half of a key file is kept: `receipt.pem` has `receipt.pub.pem`."""
+    return path.with_suffix(".pub.pem")
 
 
 def parse_private_key(data: bytes, name: str) -> Ed25519PrivateKey:
@@ -174,7 +183,6 @@ def _make_key(path: Path) -> None:
         os.fsync(stream.fileno())
     with suppress(FileExistsError):  # another process was first; its key is the one
         os.link(temporary, path)
-        path.with_suffix(".pub.pem").write_bytes(public_pem(key.public_key()))
     temporary.unlink()
 
 
