@@ -1,0 +1,257 @@
+"""What a release works with, put together from settings, ledger and candidate.
+
+Flows and the command line compose here, so both deploy alike. Nothing is contacted before it is
+used: a rollback asks neither the registry nor the Prefect server.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from blocks.registries.oci import Registry
+from blocks.registries.transport import Credentials, Transport
+from blocks.secrets.files import FileSecrets
+from slipway.admission import Admission
+from slipway.appfile import Environment
+from slipway.candidate import Candidate, environment_of, read_candidate, release_spec
+from slipway.claim import open_claim
+from slipway.directory_store import DirectoryStore
+from slipway.engine import Engine
+from slipway.errors import BadInput, Unreachable
+from slipway.execution import Perform, Tools, directly
+from slipway.gatekeeper import Gatekeeper
+from slipway.history import good_releases, serving_release
+from slipway.interruption import Interruption
+from slipway.journal import Observer, no_observer
+from slipway.ledger import Ledger, LedgerStore, Record
+from slipway.names import parse_reference
+from slipway.opening import Order
+from slipway.plan import Plan
+from slipway.platform import Platform
+from slipway.release import Target, parse_spec
+from slipway.secret import SecretSource
+from slipway.settings import RuntimeSettings
+
+DOCKER = "docker"
+FILES = "files:"
+
+
+def _silent(line: str) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a caller takes part: runs steps, hears notes, sees boundaries, may stop a release."""
+
+    perform: Perform = directly
+    note: Callable[[str], None] = _silent
+    observer: Observer = no_observer
+    interruption: Interruption = field(default_factory=Interruption)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One installation of Slipway: its settings and the ledger they lead to.
+
+    Attributes:
+        platforms: opens the platform that a specification or an app file names.
+    """
+
+    settings: RuntimeSettings = field(default_factory=RuntimeSettings)
+    platforms: Callable[[RuntimeSettings, str], Platform] = field(
+        default_factory=lambda: open_platform
+    )
+
+    @cached_property
+    def store(self) -> LedgerStore:
+        """Where the chains are."""
+        return DirectoryStore(self.settings.ledger_folder)
+
+    def ledger(self, target: Target) -> Ledger:
+        """One target's chain."""
+        return Ledger(self.store, target, self.settings.actor)
+
+    def registry(self, host: str) -> Registry:
+        """The registry of a candidate, with the runtime tier's login."""
+        login = self.settings.registry_login()
+        return Registry(Transport(host, Credentials(*login) if login else None))
+
+    def candidate(self, reference: str) -> Candidate:
+        """A candidate, held to its digest.
+
+        Raises:
+            BadInput: no reference by digest, or no candidate.
+            ImageMissing, Tampered, Unreachable: the registry's answer.
+        """
+        wanted = parse_reference(reference)
+        registry = self.registry(wanted.registry)
+        try:
+            manifest = registry.manifest(wanted.path, wanted.digest)
+            return read_candidate(
+                wanted, manifest.content, lambda digest: registry.blob(wanted.path, digest)
+            )
+        finally:
+            registry.close()
+
+    def secrets(self, target: Target) -> SecretSource:
+        """Where the target's runtime secrets live: `prefect`, or `files:FOLDER`.
+
+        Raises:
+            BadInput: SLIPWAY_SECRETS says something else.
+        """
+        chosen = self.settings.secrets
+        if chosen.startswith(FILES):
+            return FileSecrets(Path(chosen.removeprefix(FILES)), target)
+        if chosen == "prefect":
+            from blocks.secrets.prefect import PrefectSecrets
+
+            return PrefectSecrets(prefix=f"{target.app}-{target.environment}")
+        raise BadInput("SLIPWAY_SECRETS", found=ascii(chosen[:80]), allowed="prefect, files:FOLDER")
+
+    def tools(self, target: Target, platform: str, door: Door) -> Tools:
+        """What the engine works with on that target."""
+        return Tools(
+            platform=self.platforms(self.settings, platform),
+            ledger=self.ledger(target),
+            secrets=LateSecrets(self, target),
+            perform=door.perform,
+            observer=door.observer,
+            note=door.note,
+            interruption=door.interruption,
+        )
+
+    def engine(self, target: Target, door: Door | None = None) -> Engine:
+        """An engine to roll back, drill and recover: all it needs is in the ledger."""
+        platform = platform_of(self.ledger(target).records())
+        return Engine(self.tools(target, platform, door or Door()))
+
+    def release(
+        self, candidate: Candidate, environment: str, requested_by: str, door: Door | None = None
+    ) -> "Release":
+        """A candidate on its way into an environment.
+
+        Raises:
+            BadInput: no such environment. SecretMissing, Unreachable: its secrets.
+        """
+        place = environment_of(candidate.appfile, environment)
+        target = Target(app=candidate.app, environment=environment)
+        return Release(self, candidate, target, place, requested_by, door or Door())
+
+
+@dataclass(frozen=True)
+class LateSecrets:
+    """Opens the secret source at the first read: a step that reuses a version needs none."""
+
+    installation: Installation
+    target: Target
+
+    def __call__(self, name: str, version: str) -> SecretStr:
+        """See SecretReader."""
+        return self.installation.secrets(self.target).read(name, version)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One candidate, one environment: its engine and its order."""
+
+    installation: Installation
+    candidate: Candidate
+    target: Target
+    place: Environment
+    requested_by: str
+    door: Door
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The target's chain."""
+        return self.installation.ledger(self.target)
+
+    @property
+    def gatekeeper(self) -> Gatekeeper:
+        """The environment's gate; it waits on the ledger."""
+        return Gatekeeper(
+            ledger=self.ledger,
+            signers=self.installation.settings.allowed_signers_file,
+            gate=self.place.gate,
+            requested_by=self.requested_by,
+            author=self.candidate.source.author or None,
+            note=self.door.note,
+        )
+
+    def engine(self, gate: Callable[[Plan], Awaitable[list[int]]] | None = None) -> Engine:
+        """The engine with this environment's admission, and its gate or another one."""
+        tools = self.installation.tools(self.target, self.place.platform, self.door)
+        admission = Admission(self.ledger, self.place.after, self._supply)
+        return Engine(tools, admit=admission, gate=gate or self.gatekeeper)
+
+    def order(self, *, key: str | None = None, again: bool = False) -> Order:
+        """What is asked of the engine, with the versions of the secrets as they are now."""
+        names = list(self.candidate.appfile.secrets)
+        versions = secret_versions(
+            self.installation.secrets(self.target), names, self.ledger.records(), self.door.note
+        )
+        return Order(
+            candidate=str(self.candidate.reference),
+            spec=release_spec(self.candidate, self.target.environment, versions),
+            requested_by=self.requested_by,
+            key=key,
+            again=again,
+        )
+
+    def _supply(self, order: Order) -> list[str]:
+        return []
+
+
+def secret_versions(
+    source: SecretSource, names: list[str], records: list[Record], note: Callable[[str], None]
+) -> dict[str, str]:
+    """The newest version of each name; where the source is unreachable, those that serve.
+
+    Raises:
+        Unreachable: the source does not answer and nothing that serves has all these names.
+        SecretMissing: the source answers and lacks one.
+    """
+    if not names:
+        return {}
+    try:
+        return source.versions(names)
+    except Unreachable as error:
+        serving = serving_release(records)
+        known = serving.spec.secrets if serving else {}
+        if not set(names) <= set(known):
+            raise
+        note(
+            f"the secret source is unreachable; the versions that serve are used ({error.message})"
+        )
+        return {name: known[name] for name in names}
+
+
+def platform_of(records: list[Record]) -> str:
+    """The platform that the newest claim or release names; `docker` where the chain is empty."""
+    if claim := open_claim(records):
+        return parse_spec(claim.body["spec"]).platform
+    good = good_releases(records)
+    return good[-1].spec.platform if good else DOCKER
+
+
+def open_platform(settings: RuntimeSettings, name: str) -> Platform:
+    """The platform of that name.
+
+    Raises:
+        BadInput: there is none.
+        Unreachable: its engine does not answer.
+    """
+    from blocks.platforms.docker import DockerPlatform
+
+    if name == DOCKER:
+        return DockerPlatform(host=settings.docker_host)
+    raise BadInput(
+        "platform is not known",
+        found=ascii(name[:80]),
+        allowed=DOCKER,
+        next_step="correct environments.<name>.platform in slipway.yaml",
+    )

@@ -1,0 +1,68 @@
+"""`slipway approve`: a signed decision on exactly one plan."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slipway.approval import Decision, Statement, sign_statement
+from slipway.cli.chains import known_target, open_ledger
+from slipway.cli.options import Json
+from slipway.cli.output import emit_json, err, out
+from slipway.errors import BadInput
+from slipway.gatekeeper import hand_in, last_request
+from slipway.ledger import utc_now
+from slipway.settings import RuntimeSettings
+
+
+def approve(
+    candidate: Annotated[str, typer.Argument(help="Digest or reference of the candidate.")],
+    app: Annotated[str, typer.Option(help="Name of the app.")],
+    environment: Annotated[str, typer.Option(help="Name of the environment.")],
+    plan: Annotated[str, typer.Option(help="Hash of the plan, as the gate shows it.")],
+    key: Annotated[
+        Path, typer.Option(help="SSH key: a private key, or a public one of the agent.")
+    ],
+    approver: Annotated[
+        str | None, typer.Option(help="Principal in the allowed-signers file. Default: the actor.")
+    ] = None,
+    deny: Annotated[bool, typer.Option("--deny", help="Close the gate instead.")] = False,
+    valid: Annotated[int, typer.Option(min=1, max=1440, help="Minutes that it counts.")] = 60,
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Do not hand it in; paste it into the Prefect form.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Sign a decision with an SSH key and hand it in."""
+    settings = RuntimeSettings()
+    statement = Statement(
+        candidate=candidate,
+        app=app,
+        environment=environment,
+        plan=plan,
+        decision=Decision.DENY if deny else Decision.APPROVE,
+        approver=approver or settings.actor,
+        expires=utc_now() + timedelta(minutes=valid),
+    )
+    text = sign_statement(statement, key)
+    record = None if only_print else _hand_in(settings, statement, text)
+    if json:
+        emit_json({"approval": text, "record": record})
+        return
+    out().print(text)
+    if record:
+        err().print(f"recorded as {record} in the ledger of {app}/{environment}")
+
+
+def _hand_in(settings: RuntimeSettings, statement: Statement, text: str) -> int:
+    target = known_target(settings, statement.app, statement.environment)
+    ledger = open_ledger(settings, target)
+    if last_request(ledger.records(), statement.plan) is None:
+        raise BadInput(
+            f"no gate of {target} waits for this plan",
+            found=statement.plan,
+            allowed="the plan of a release that waits",
+            next_step=f"slipway status {target.app} {target.environment}",
+        )
+    return hand_in(ledger, text, settings.allowed_signers_file).number

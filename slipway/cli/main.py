@@ -1,0 +1,54 @@
+"""`slipway`: deploys, rolls back, recovers and shows, with or without a Prefect server."""
+
+from typing import Annotated
+
+import typer
+
+from slipway import __version__
+from slipway.cli.approve import approve
+from slipway.cli.deploy import deploy, plan
+from slipway.cli.door import Door
+from slipway.cli.environment import take_stack_variables
+from slipway.cli.local import down, up
+from slipway.cli.rollback import recover, rollback
+from slipway.cli.schema import schema
+from slipway.cli.status import history, status
+
+app = typer.Typer(
+    name="slipway",
+    cls=Door,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+SHOW, ACT, CHECK, LOCAL = "See", "Act", "Check", "This machine"
+for panel, command in (
+    (SHOW, status),
+    (SHOW, history),
+    (SHOW, plan),
+    (ACT, deploy),
+    (ACT, approve),
+    (ACT, rollback),
+    (ACT, recover),
+    (CHECK, schema),
+    (LOCAL, up),
+    (LOCAL, down),
+):
+    app.command(rich_help_panel=panel)(command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"slipway {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Takes a commit to a verified production release, and back."""
+    take_stack_variables()

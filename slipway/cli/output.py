@@ -1,0 +1,91 @@
+"""What the command line prints: tables for people, JSON for programs, errors in one form."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from slipway.errors import SlipwayError
+from slipway.explanations import printable
+
+DEBUG = "SLIPWAY_DEBUG"
+BUG_REPORT = f"run it again with {DEBUG}=1 and report what it prints"
+
+
+def out() -> Console:
+    """Standard output; results only."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Standard error: progress and errors."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def emit_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table of plain text; nothing in a cell is read as markup."""
+    drawn = Table(title=escape(title) or None, title_justify="left", header_style="bold")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(escape(printable(cell)) for cell in row))
+    return drawn
+
+
+def error_facts(error: BaseException) -> dict[str, Any]:
+    """An error as data: what, found, allowed, next, evidence, cause, exit code. Pure.
+
+    Of an error outside Slipway's tree only the type is told, since its text may hold anything.
+    """
+    if not isinstance(error, SlipwayError):
+        what = f"unexpected {type(error).__name__}; this is a bug in Slipway"
+        return {"error": type(error).__name__, "what": what, "next": BUG_REPORT, "exit_code": 1}
+    facts: dict[str, Any] = {
+        "error": type(error).__name__,
+        "what": error.message,
+        "found": error.found,
+        "allowed": error.allowed,
+        "evidence": list(error.evidence) or None,
+        "cause": str(error.cause),
+        "next": error.next_step,
+        "retryable": error.retryable,
+        "exit_code": error.exit_code,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def error_lines(error: BaseException) -> list[str]:
+    """An error for people, one fact a line. Pure."""
+    facts = error_facts(error)
+    lines = [f"error: {printable(facts['what'])}"]
+    told = [key for key in ("found", "allowed") if facts.get(key)]
+    lines += [f"  {key + ':':9}{printable(facts[key])}" for key in told]
+    lines += [f"  evidence: {printable(line)}" for line in facts.get("evidence", [])]
+    if facts.get("next"):
+        lines.append(f"  {'next:':9}{printable(facts['next'])}")
+    return lines
+
+
+def print_error(error: BaseException, *, as_json: bool = False) -> int:
+    """Print the error to standard error; the exit code of its class."""
+    if os.environ.get(DEBUG) == "1":
+        traceback.print_exception(error)
+    if as_json:
+        sys.stderr.write(json.dumps(error_facts(error), indent=2, ensure_ascii=False) + "\n")
+    else:
+        first, *others = error_lines(error)
+        err().print(escape(first), style="bold red")
+        for line in others:
+            err().print(escape(line))
+    return int(error_facts(error)["exit_code"])
