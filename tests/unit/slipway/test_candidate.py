@@ -188,6 +188,7 @@ def test_the_specification_of_an_environment():
     spec = release_spec(candidate, "dev", {"database-url": "3", "other": "9"})
     api, proxy = spec.services
     assert (spec.front, spec.port, spec.secrets) == ("proxy", 8001, {"database-url": "3"})
+    assert (str(spec.target), spec.platform) == ("links/dev", "docker")
     assert (api.image, api.command, api.stop_seconds) == (str(API), ("gunicorn", "links"), 3)
     assert api.config == {"WHO": "app", "LEVEL": "debug"}
     assert proxy.config == {"WHO": "proxy", "LEVEL": "debug"}
