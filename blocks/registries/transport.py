@@ -57,7 +57,7 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
 
-class _TryAgain(Exception):  # noqa: N818 - a signal between two functions of this file
+class _TryAgain(Exception):
     def __init__(self, why: str, after: float | None = None) -> None:
         super().__init__(why)
         self.after = after
@@ -176,7 +176,7 @@ class Transport:
             return _basic(self._credentials)
         if challenge.scheme == "bearer":
             return f"Bearer {self._token(challenge, scope)}"
-        raise self._denied(f"needs {challenge.scheme or 'unknown'} authentication", 401)
+        raise self._denied("a request without the credentials it wants", 401)
 
     def _token(self, challenge: Challenge, scope: str) -> str:
         check_realm(self.host, challenge.realm, insecure=self._insecure, trusted=self._token_hosts)
