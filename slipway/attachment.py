@@ -9,16 +9,26 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.candidate import Candidate
-from slipway.canonical import canonical_json
+from slipway.canonical import JsonObject, canonical_json
 from slipway.errors import BadInput
-from slipway.oci import Blob, Fetch, manifest, read_blob, read_manifest
+from slipway.oci import Blob, Descriptor, Fetch, manifest, read_blob, read_manifest
 from slipway.statement import parse_statement
 
 ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 ENVELOPE_BYTES = 32 * 1024 * 1024
 ENVELOPES = 100
-_CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+_CONFIG = Blob(
+    "application/vnd.oci.image.config.v1+json",
+    canonical_json(
+        {
+            "architecture": "",
+            "config": {},
+            "created": "0001-01-01T00:00:00Z",
+            "os": "",
+            "rootfs": {"type": "layers", "diff_ids": []},
+        }
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,35 +36,12 @@ class Attachment:
     """The artifact that carries envelopes beside a candidate.
 
     Attributes:
-        tag: the tag to push the manifest under.
-        types: predicate type of each envelope.
+        blobs: what to push first; layers that were there already are not among them.
+        manifest: canonical bytes of the OCI manifest.
     """
 
-    tag: str
-    envelopes: tuple[Blob, ...]
-    types: tuple[str, ...]
-
-    def blobs(self) -> tuple[Blob, ...]:
-        """Everything to push before the manifest."""
-        return (self._config(), *self.envelopes)
-
-    def manifest(self) -> bytes:
-        """Canonical bytes of the OCI manifest."""
-        layers = [
-            blob.descriptor({"predicateType": kind, "dev.cosignproject.cosign/signature": ""})
-            for blob, kind in zip(self.envelopes, self.types, strict=True)
-        ]
-        return manifest(self._config(), layers)
-
-    def _config(self) -> Blob:
-        layers = [blob.digest for blob in self.envelopes]
-        value = {
-            "architecture": "",
-            "config": {},
-            "os": "",
-            "rootfs": {"type": "layers", "diff_ids": layers},
-        }
-        return Blob(_CONFIG_TYPE, canonical_json(value))
+    blobs: tuple[Blob, ...]
+    manifest: bytes
 
 
 def attachment_tag(digest: str) -> str:
@@ -62,12 +49,52 @@ def attachment_tag(digest: str) -> str:
     return digest.replace(":", "-") + ".att"
 
 
-def attach(candidate: Candidate, envelopes: Sequence[bytes]) -> Attachment:
-    """The artifact with these envelopes. Pure; give those that are there already as well."""
-    unique = list(dict.fromkeys(envelopes))
-    kinds = tuple(_claimed_type(envelope) for envelope in unique)
-    blobs = tuple(Blob(ENVELOPE_TYPE, envelope) for envelope in unique)
-    return Attachment(attachment_tag(candidate.digest), blobs, kinds)
+def attach(envelopes: Sequence[bytes], existing: bytes | None = None) -> Attachment:
+    """The artifact with these envelopes besides those of the existing manifest. Pure.
+
+    Attestations are only ever added; the same ones added twice give the same manifest.
+
+    Raises:
+        BadInput: an envelope holds no statement, or the existing manifest is of another shape.
+    """
+    layers = [_descriptor(layer) for layer in _layers(existing)]
+    known = {layer["digest"] for layer in layers}
+    new = {blob.digest: blob for blob in (Blob(ENVELOPE_TYPE, e) for e in envelopes)}
+    added = [blob for digest, blob in new.items() if digest not in known]
+    layers += [blob.descriptor(_annotations(blob.data)) for blob in added]
+    return Attachment((_CONFIG, *added), manifest(_CONFIG, layers))
+
+
+def read_attachment(manifest_data: bytes, fetch: Fetch) -> list[bytes]:
+    """The envelopes of an artifact in a registry, unverified.
+
+    Raises:
+        BadInput: not the artifact that `attach` makes.
+        Tampered: an envelope's bytes are not what the manifest says.
+    """
+    return [
+        read_blob(fetch, layer, ENVELOPE_BYTES, "attestation")
+        for layer in _layers(manifest_data)
+        if layer.mediaType == ENVELOPE_TYPE
+    ]
+
+
+def _layers(manifest_data: bytes | None) -> tuple[Descriptor, ...]:
+    if manifest_data is None:
+        return ()
+    layers = read_manifest(manifest_data, "attestations").layers
+    if len(layers) > ENVELOPES:
+        raise BadInput("too many attestations", found=str(len(layers)), allowed=str(ENVELOPES))
+    return layers
+
+
+def _descriptor(layer: Descriptor) -> JsonObject:
+    return layer.model_dump(mode="json", exclude_none=True)
+
+
+def _annotations(envelope: bytes) -> dict[str, str]:
+    """As cosign writes them, which lists attestations by type."""
+    return {"predicateType": _claimed_type(envelope), "dev.cosignproject.cosign/signature": ""}
 
 
 def _claimed_type(envelope: bytes) -> str:
@@ -77,18 +104,3 @@ def _claimed_type(envelope: bytes) -> str:
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput("the attestation is no DSSE envelope", found=type(error).__name__) from error
     return parse_statement(payload).predicate_type
-
-
-def read_attachment(manifest_data: bytes, fetch: Fetch) -> list[bytes]:
-    """The envelopes of an artifact in a registry, unverified.
-
-    Raises:
-        BadInput: not the artifact that `attach` makes, or changed bytes.
-    """
-    outline = read_manifest(manifest_data, "attestations")
-    if len(outline.layers) > ENVELOPES:
-        raise BadInput(
-            "too many attestations", found=str(len(outline.layers)), allowed=f"{ENVELOPES}"
-        )
-    layers = [layer for layer in outline.layers if layer.mediaType == ENVELOPE_TYPE]
-    return [read_blob(fetch, layer, ENVELOPE_BYTES, "attestation") for layer in layers]

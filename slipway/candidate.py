@@ -167,7 +167,8 @@ def read_candidate(reference: Reference, manifest_data: bytes, fetch: Fetch) -> 
         fetch: reads a blob of the candidate's repository by digest.
 
     Raises:
-        BadInput: other bytes than the digest names (cause tampering), or no candidate.
+        BadInput: no candidate, or not as Slipway writes one.
+        Tampered: other bytes than the digest names.
     """
     what = f"candidate {reference.short}"
     check_bytes(manifest_data, reference.digest, what)

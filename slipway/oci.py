@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, ValidationError
 
 from slipway.canonical import JsonObject, canonical_json, sha256_digest
-from slipway.errors import BadInput, Cause
+from slipway.errors import BadInput, Tampered
 from slipway.names import Digest
 from slipway.release import Frozen
 
@@ -94,7 +94,8 @@ def read_blob(fetch: Fetch, descriptor: Descriptor, limit: int, what: str) -> by
     """The described bytes, held to their size and digest.
 
     Raises:
-        BadInput: larger than the limit, or not what the descriptor says (cause tampering).
+        BadInput: larger than the limit.
+        Tampered: not the bytes of the descriptor's digest.
     """
     if descriptor.size > limit:
         raise BadInput(
@@ -106,13 +107,12 @@ def read_blob(fetch: Fetch, descriptor: Descriptor, limit: int, what: str) -> by
 
 
 def check_bytes(data: bytes, digest: str, what: str) -> None:
-    """Raises BadInput (cause tampering) where the bytes are not those of the digest."""
+    """Raises Tampered where the bytes are not those of the digest."""
     if (found := sha256_digest(data)) != digest:
-        raise BadInput(
+        raise Tampered(
             f"{what} was changed in the registry",
             found=found,
             allowed=digest,
-            cause=Cause.TAMPERING,
             next_step="nothing was deployed; push the candidate again and look who wrote there",
         )
 

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.attachment import attach, read_attachment
+from slipway.attachment import attach, attachment_tag, read_attachment
 from slipway.attestation import Expectations, attest, verify_attestations
 from slipway.candidate import build_candidate
 from slipway.dsse import IN_TOTO, seal
-from slipway.errors import BadInput, Refused, ScanRefused, SignatureRefused
+from slipway.errors import BadInput, Refused, ScanRefused, SignatureRefused, Tampered
 from slipway.names import parse_reference
 from slipway.scan import Database, Finding, Report, judge
 from slipway.scan_policy import Severity
@@ -283,21 +283,41 @@ def test_the_build_signs_nothing_foreign():
         sbom(built.images["api"], {"bomFormat": "SPDX"})
 
 
+def stored(*attachments):
+    return {blob.digest: blob.data for found in attachments for blob in found.blobs}
+
+
 def test_what_is_attached_is_read_back():
     built = candidate()
     envelopes = signed(statements(built))
-    attachment = attach(built, [*envelopes, envelopes[0]])
-    blobs = {blob.digest: blob.data for blob in attachment.blobs()}
-    assert attachment.tag == "sha256-" + built.digest.removeprefix("sha256:") + ".att"
-    assert read_attachment(attachment.manifest(), lambda digest: blobs[digest]) == envelopes
-    assert attach(built, envelopes).manifest() == attachment.manifest()
+    attachment = attach([*envelopes, envelopes[0]])
+    assert read_attachment(attachment.manifest, stored(attachment).__getitem__) == envelopes
+    assert attachment_tag(built.digest) == f"sha256-{built.digest[7:]}.att"
+    annotations = [layer["annotations"] for layer in json.loads(attachment.manifest)["layers"]]
+    assert annotations[0]["predicateType"] == "https://slsa.dev/provenance/v1"
+
+
+def test_attestations_are_only_added():
+    first, second, third = signed(statements(candidate()))[:3]
+    before = attach([first, second])
+    after = attach([second, third], before.manifest)
+    blobs = stored(before, after)
+    assert read_attachment(after.manifest, blobs.__getitem__) == [first, second, third]
+    assert [blob.data for blob in after.blobs[1:]] == [third]
+    assert attach([third], after.manifest).manifest == after.manifest
 
 
 def test_changed_attachments_are_called_tampering():
     """F4: the registry holds other bytes."""
-    attachment = attach(candidate(), signed(statements(candidate())))
-    with pytest.raises(BadInput, match="was changed in the registry"):
-        read_attachment(attachment.manifest(), lambda digest: b"{}")
+    attachment = attach(signed(statements(candidate())))
+    with pytest.raises(Tampered, match="was changed in the registry"):
+        read_attachment(attachment.manifest, lambda digest: b"{}")
+
+
+@pytest.mark.parametrize("envelope", [b"", b"[]", b"{}", b'{"payload":1}', b'{"payload":"e30="}'])
+def test_only_statements_are_attached(envelope):
+    with pytest.raises(BadInput):
+        attach([envelope])
 
 
 @pytest.mark.parametrize(
