@@ -180,7 +180,10 @@ def require_open(verdict: GateVerdict, gate: Gate, request: ApprovalRequest) -> 
     """
     what = f"{short_digest(request.candidate)} in {request.app}/{request.environment}"
     evidence = tuple(str(item) for item in verdict.discounted)
-    step = f"slipway approve {request.app} {request.environment} --plan {request.plan_hash}"
+    step = (
+        f"slipway approve {request.candidate} --app {request.app} "
+        f"--environment {request.environment} --plan {request.plan_hash} --key KEY"
+    )
     if verdict.answer is Answer.DENIED:
         raise ApprovalRefused(
             f"the gate for {what} was closed",
