@@ -56,7 +56,7 @@ class Gatekeeper:
         request = self.request(plan)
         seen = len(self.ledger.records())
         while (verdict := self.verdict(request)).answer is Answer.WAITING:
-            seen = await self._new_records(seen, request.requested_at + gate.timeout)
+            seen = await self.new_records(seen, request.requested_at + gate.timeout)
         require_open(verdict, gate, request)
         return verdict.numbers
 
@@ -94,8 +94,8 @@ class Gatekeeper:
         least = max(self.gate.approvals, gate_before(self.ledger.records()))
         return self.gate.model_copy(update={"approvals": least})
 
-    async def _new_records(self, seen: int, ends: datetime) -> int:
-        """Sleep until there are more records than were seen or the time is over."""
+    async def new_records(self, seen: int, ends: datetime) -> int:
+        """Return the count once there are more records than were seen, or the time is over."""
         while (count := len(self.ledger.records())) == seen and self.ledger.clock() <= ends:  # noqa: ASYNC110 - a directory signals nothing
             await asyncio.sleep(self.poll_seconds)
         return count

@@ -1,0 +1,80 @@
+"""The few calls that the keeper makes to a Prefect server, without loading Prefect.
+
+Source: Prefect's REST API, as `/api/openapi.json` of the server describes it.
+"""
+
+import os
+from typing import Any, Self
+
+import httpx
+
+from slipway.errors import Unreachable
+from slipway.release import Target
+
+SECONDS = 5.0
+HOLDER = "holder:"
+RECOVER = "/deployments/name/recover/recover"
+
+
+class PrefectApi:
+    """One server, at PREFECT_API_URL. Every method raises Unreachable where it does not answer."""
+
+    def __init__(self, url: str, headers: dict[str, str], auth: tuple[str, str] | None) -> None:
+        self._client = httpx.Client(
+            base_url=url, headers=headers, auth=auth, timeout=SECONDS, trust_env=False
+        )
+
+    @classmethod
+    def from_environment(cls) -> Self | None:
+        """The server that the environment names, or None."""
+        url = os.environ.get("PREFECT_API_URL")
+        if not url:
+            return None
+        key = os.environ.get("PREFECT_API_KEY")
+        user, colon, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return cls(url.rstrip("/"), headers, (user, password) if colon and not key else None)
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._client.close()
+
+    def start_recover(self, target: Target, token: int) -> None:
+        """Start the recover deployment, once for that token however often it is asked for."""
+        deployment = self._send("GET", RECOVER)
+        body = {
+            "parameters": {"app": target.app, "environment": target.environment},
+            "idempotency_key": f"recover-{target.app}-{target.environment}-{token}",
+            "state": {"type": "SCHEDULED"},
+        }
+        self._send("POST", f"/deployments/{deployment['id']}/create_flow_run", body)
+
+    def holders(self) -> dict[str, str]:
+        """Unfinished runs by id, with the process `host:pid` that tagged itself as theirs."""
+        states = {"type": {"any_": ["RUNNING", "PAUSED", "CANCELLING"]}}
+        runs = self._send(
+            "POST", "/flow_runs/filter", {"flow_runs": {"state": states}, "limit": 200}
+        )
+        return {
+            run["id"]: tag.removeprefix(HOLDER)
+            for run in runs
+            for tag in run["tags"]
+            if tag.startswith(HOLDER)
+        }
+
+    def mark_crashed(self, run_id: str, message: str) -> None:
+        """Say of a run that its process is gone."""
+        state = {"type": "CRASHED", "name": "Crashed", "message": message}
+        self._send("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            answer = self._client.request(method, path, json=body)
+            answer.raise_for_status()
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                "the Prefect server did not answer",
+                found=type(error).__name__,
+                next_step="slipway doctor; the ledger is kept without it",
+            ) from None
+        return answer.json()

@@ -1,0 +1,42 @@
+"""Rollback drills: when one skips itself, and whether it kept its budget. Pure."""
+
+from datetime import datetime, timedelta
+
+from slipway.claim import open_claim
+from slipway.errors import DeadlineExceeded
+from slipway.history import good_releases
+from slipway.ledger import Kind, Record
+from slipway.release import Target
+
+SLOT = timedelta(minutes=30)
+ENOUGH = 2
+
+
+def skip_reason(records: list[Record], slot: datetime | None, now: datetime) -> str | None:
+    """Why a drill leaves the environment alone; None where it may go on.
+
+    Args:
+        slot: when the schedule wanted it; None where a person started it.
+    """
+    if slot and now - slot > SLOT:
+        late = int((now - slot).total_seconds() // 60)
+        return f"its slot was {late} minutes ago; missed drills are not made up for"
+    if claim := open_claim(records):
+        return f"{claim.goal} {claim.token} holds the environment"
+    if len(good_releases(records)) < ENOUGH:
+        return "there is no older verified release to go back to"
+    return None
+
+
+def refuse_slow(records: list[Record], target: Target) -> None:
+    """Raises DeadlineExceeded where the newest drill took longer than its budget."""
+    drills = [record.body for record in records if record.kind is Kind.DRILL]
+    if not drills or drills[-1]["within_budget"]:
+        return
+    measured, budget = drills[-1]["restore_millis"], drills[-1]["budget_millis"]
+    raise DeadlineExceeded(
+        f"the rollback drill of {target} took longer than its budget",
+        found=f"{measured} ms to restore; the original serves again",
+        allowed=f"{budget} ms",
+        next_step=f"see what slowed it down: slipway history {target.app} {target.environment}",
+    )

@@ -1,0 +1,114 @@
+"""Markdown that an operator reads in the Prefect UI. Nothing that came from outside is markup.
+
+Whatever is put in is escaped for Markdown, HTML and terminals at once, and stays on its line.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from slipway.execution import Result
+from slipway.explanations import Explanation, printable
+from slipway.names import short_digest
+from slipway.plan import Plan
+from slipway.release import Target
+
+_SPECIAL = re.compile(r"([\\`*_\[\]~|#!$(){}])")
+_LINK = re.compile(r"(?i)\b(https?|ftp|javascript|data|mailto|www)([:.])")
+LONGEST = 500
+
+
+def text(value: object) -> str:
+    """Any value as plain words on one line: no markup, no link, no control character."""
+    words = printable(str(value))[:LONGEST]
+    unlinked = _LINK.sub("\\1\u200b\\2", words)
+    return _SPECIAL.sub(r"\\\1", html.escape(unlinked, quote=False))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; the cells are escaped."""
+    lines = [_row(columns), _row(["---"] * len(columns))]
+    lines += [_row([text(cell) for cell in row]) for row in rows]
+    return "\n".join(lines)
+
+
+def artifact_key(kind: str, target: Target) -> str:
+    """One key per kind, app and environment. Names hold no double dash, so no two keys meet."""
+    return f"{kind}--{target.app}--{target.environment}"
+
+
+def plan(plan: Plan) -> str:
+    """The plan as a difference, field by field."""
+    changes = [(c.field, c.before or "(absent)", c.after or "(absent)") for c in plan.changes]
+    body = table(["Field", "Now", "Planned"], changes) if changes else "Nothing changes."
+    return (
+        f"# Plan for {text(plan.spec.target)}\n\n"
+        f"Candidate {text(plan.candidate)}\n\n"
+        f"Plan {text(plan.hash)}\n\n{body}\n"
+    )
+
+
+def gate(wanted: Plan, left: str) -> str:
+    """What the form of a waiting gate says above its field.
+
+    Args:
+        left: how long it still waits, in words.
+    """
+    target = wanted.spec.target
+    command = (
+        f"slipway approve --app {target.app} --environment {target.environment} "
+        f"{wanted.candidate} --plan {wanted.hash} --key KEY"
+    )
+    return (
+        f"{plan(wanted)}\n## Approve\n\nSign exactly this plan {text(left)}:\n\n"
+        f"```\n{command}\n```\n\n"
+        "and paste the line that it prints. Who presses the button does not count; the key does.\n"
+    )
+
+
+def summary(result: Result, seconds: float) -> str:
+    """How a release ended."""
+    rows = [
+        ("Outcome", result.outcome),
+        ("Candidate", result.candidate),
+        ("Serving", result.serving or "nothing"),
+        ("Claim", result.token or "none: nothing was changed"),
+        ("Plan", result.plan_hash or ""),
+        ("Took", f"{seconds:.1f} s"),
+    ]
+    digest = short_digest(result.candidate.rpartition("@")[2])
+    body = table(["", ""], rows)
+    why = explanation(result.explanation) if result.explanation else ""
+    return f"# {text(result.target)} {text(digest)}: {text(result.outcome)}\n\n{body}\n{why}"
+
+
+def explanation(why: Explanation) -> str:
+    """Why something is red: stage, cause, evidence, next command."""
+    rows = [line.partition(":") for line in why.lines()]
+    return (
+        "\n## Why\n\n" + table(["", ""], [(name, value.strip()) for name, _, value in rows]) + "\n"
+    )
+
+
+def drill_trend(target: Target, drills: Sequence[dict[str, object]]) -> str:
+    """Measured times to restore, newest first. Times are milliseconds.
+
+    Args:
+        drills: bodies of drill records with their `time`, oldest first.
+    """
+    rows = [
+        (
+            drill["time"],
+            drill["restore_millis"],
+            drill["budget_millis"],
+            "yes" if drill["within_budget"] else "NO",
+            f"{drill['from']} to {drill['to']} and back",
+        )
+        for drill in reversed(drills)
+    ]
+    columns = ["When", "Restore ms", "Budget ms", "Within", "Releases"]
+    return f"# Rollback drills of {text(target)}\n\n{table(columns, rows)}\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

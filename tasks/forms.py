@@ -1,0 +1,112 @@
+"""What operators fill in: parameters of the flows, with the grammar that the server checks too.
+
+Each parameter is one text with a pattern. So a template, a brace or a dictionary is refused before
+a run exists, and what the server renders out of a `__prefect_kind` must still be a plain name.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from prefect.input import RunInput
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+
+from slipway.approval import LONGEST_TEXT
+from slipway.errors import BadInput
+from slipway.names import Name, check_actor, check_reference
+
+_REFERENCE = r"^[A-Za-z0-9.\[\]:-]+/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$"
+
+App = Name
+Environment = Name
+Candidate = Annotated[
+    str,
+    AfterValidator(check_reference),
+    WithJsonSchema({"type": "string", "pattern": _REFERENCE, "maxLength": 400}),
+]
+Requester = Annotated[
+    str,
+    AfterValidator(check_actor),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$", "maxLength": 128}
+    ),
+]
+
+
+def _plain(value: str) -> str:
+    if not value.isprintable() or "{" in value or "}" in value:
+        raise BadInput(
+            "text is not plain", found=ascii(value[:80]), allowed="one line without { and }"
+        )
+    return value
+
+
+Reason = Annotated[
+    str,
+    AfterValidator(_plain),
+    WithJsonSchema({"type": "string", "pattern": r"^[^{}\x00-\x1f\x7f]{1,300}$"}),
+]
+Key = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"),
+]
+
+
+def field(title: str, description: str, default: Any = ..., examples: Sequence[Any] = ()) -> Any:
+    """One field of a deployment's form. Prefect takes the title from here only."""
+    extra: dict[str, Any] = {"title": title}
+    if examples:
+        extra["examples"] = list(examples)
+    return Field(default, description=description, json_schema_extra=extra)
+
+
+APP: Any = field("App", "Name of the app, as in its app file.", examples=["shop"])
+ENVIRONMENT: Any = field("Environment", "Environment of the app file.", examples=["stage"])
+CANDIDATE: Any = field(
+    "Candidate",
+    "The CANDIDATE line of image-digest.env: one digest names everything that is released.",
+    examples=["registry.example.org/shop@sha256:" + "0" * 64],
+)
+REQUESTED_BY: Any = field(
+    "Requested by",
+    "Your name. Whoever requests a release cannot approve it.",
+    "operator",
+    examples=["alice@example.org"],
+)
+AGAIN: Any = field(
+    "Again", "Release a quarantined candidate all the same; this is recorded.", default=False
+)
+KEY: Any = field(
+    "Idempotency key",
+    "Optional. The same key with another candidate or configuration is refused.",
+    None,
+    examples=["jenkins-shop-42"],
+)
+REASON: Any = field("Reason", "One line for the history.", "asked for by an operator")
+THROUGH: Any = field(
+    "Through",
+    "Last environment of this release; every environment of the app file where empty.",
+    None,
+    examples=["stage"],
+)
+FROM: Any = field("From", "Environment whose verified release is taken.", examples=["stage"])
+TO: Any = field("To", "Environment that receives it, through its gate.", examples=["prod"])
+BACK_TO: Any = field(
+    "Back to", "A verified candidate; the last verified good one where empty.", None
+)
+DRILLED_APP: Any = field(
+    "App", "Name of the app; every app of the environment where empty.", None, examples=["shop"]
+)
+
+
+class ApprovalForm(RunInput):
+    """The form of a waiting gate."""
+
+    approval: Annotated[
+        str,
+        Field(
+            title="Signed approval",
+            description="The line that `slipway approve` printed, beginning slipway-approval-v1.",
+            min_length=1,
+            max_length=LONGEST_TEXT,
+        ),
+    ]

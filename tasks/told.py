@@ -1,0 +1,36 @@
+"""How a flow ends red: with an explanation as its state, never with somebody else's text."""
+
+import functools
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import get_run_logger
+from prefect.states import Failed
+
+from slipway.errors import SlipwayError
+from tasks.steps import explained
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def told(story: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Wrap a flow's function: an error becomes a Failed state that explains it.
+
+    A caller of the flow still gets the error itself. Of an error outside Slipway's tree only the
+    type and the place are told, since its text may hold anything.
+    """
+
+    @functools.wraps(story)
+    async def tell(*arguments: P.args, **parameters: P.kwargs) -> Any:
+        try:
+            return await story(*arguments, **parameters)
+        except SlipwayError as error:
+            return explained(error, story.__name__)
+        except Exception as error:  # noqa: BLE001 - its text must not reach the server
+            where = "".join(traceback.format_tb(error.__traceback__))
+            get_run_logger().error("unexpected %s\n%s", type(error).__name__, where)
+            return Failed(message=f"unexpected {type(error).__name__}; this is a bug", data=error)
+
+    return tell
