@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 
+from blocks.evidence import supply_facts
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
 from blocks.secrets.files import FileSecrets
 from slipway.admission import Admission
 from slipway.appfile import Environment
 from slipway.candidate import Candidate, environment_of, read_candidate, release_spec
+from slipway.checkpoint import Witness
 from slipway.claim import open_claim
 from slipway.directory_store import DirectoryStore
+from slipway.dsse import public_half, public_keys
 from slipway.engine import Engine
 from slipway.errors import BadInput, Unreachable
 from slipway.execution import Perform, Tools, directly
@@ -31,6 +35,7 @@ from slipway.names import parse_reference
 from slipway.opening import Order
 from slipway.plan import Plan
 from slipway.platform import Platform
+from slipway.receipt import ReceiptDemand, Receipts
 from slipway.release import Target, parse_spec
 from slipway.secret import SecretSource
 from slipway.settings import RuntimeSettings
@@ -121,8 +126,20 @@ class Installation:
             perform=door.perform,
             observer=door.observer,
             note=door.note,
+            receipt=Receipts(self.ledger(target), self.settings.receipt_key),
+            after_close=self.witness(target, door),
             interruption=door.interruption,
         )
+
+    def witness(self, target: Target, door: Door) -> Witness:
+        """Writes a signed checkpoint, elsewhere, of each claim that was closed."""
+        elsewhere = DirectoryStore(self.settings.checkpoint_folder)
+        return Witness(target, elsewhere, self.settings.receipt_key, door.note)
+
+    def receipt_keys(self) -> list[Ed25519PublicKey]:
+        """Public keys of the deployers whose receipts count: our own, and those trusted beside."""
+        own = public_half(self.settings.receipt_key)
+        return public_keys(own) if own.exists() else []
 
     def engine(self, target: Target, door: Door | None = None) -> Engine:
         """An engine to roll back, drill and recover: all it needs is in the ledger."""
@@ -185,7 +202,8 @@ class Release:
     def engine(self, gate: Callable[[Plan], Awaitable[list[int]]] | None = None) -> Engine:
         """The engine with this environment's admission, and its gate or another one."""
         tools = self.installation.tools(self.target, self.place.platform, self.door)
-        admission = Admission(self.ledger, self.place.after, self._supply)
+        demand = ReceiptDemand(self.installation.store, self.installation.receipt_keys)
+        admission = Admission(self.ledger, self.place.after, self._supply, demand)
         return Engine(tools, admit=admission, gate=gate or self.gatekeeper)
 
     def order(self, *, key: str | None = None, again: bool = False) -> Order:
@@ -203,7 +221,9 @@ class Release:
         )
 
     def _supply(self, order: Order) -> list[str]:
-        return []
+        installation = self.installation
+        today = self.ledger.clock().date()
+        return supply_facts(self.candidate, installation.registry, installation.settings, today)
 
 
 def secret_versions(
@@ -248,7 +268,11 @@ def open_platform(settings: RuntimeSettings, name: str) -> Platform:
     from blocks.platforms.docker import DockerPlatform
 
     if name == DOCKER:
-        return DockerPlatform(host=settings.docker_host)
+        login = settings.registry_login()
+        username, password = login or (None, None)
+        return DockerPlatform(
+            host=settings.docker_host, registry_username=username, registry_password=password
+        )
     raise BadInput(
         "platform is not known",
         found=ascii(name[:80]),

@@ -6,6 +6,7 @@ import typer
 
 from slipway import __version__
 from slipway.cli.approve import approve
+from slipway.cli.audit import audit, receipt
 from slipway.cli.deploy import deploy, plan
 from slipway.cli.door import Door
 from slipway.cli.environment import take_stack_variables
@@ -36,6 +37,9 @@ for panel, command in (
     (LOCAL, down),
 ):
     app.command(rich_help_panel=panel)(command)
+
+app.add_typer(audit, name="audit", rich_help_panel=CHECK)
+app.add_typer(receipt, name="receipt", rich_help_panel=CHECK)
 
 
 def _version(value: bool) -> None:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -35,7 +36,9 @@ def emit_json(value: Any) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """A table of plain text; nothing in a cell is read as markup."""
-    drawn = Table(title=escape(title) or None, title_justify="left", header_style="bold")
+    drawn = Table(
+        title=escape(title) or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:

@@ -1,0 +1,75 @@
+"""`slipway audit verify` and `slipway receipt verify`: is it what was written?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slipway.audit import Audit, audit_ledger, require_sound
+from slipway.cli.chains import chosen_targets, open_store
+from slipway.cli.options import Json
+from slipway.cli.output import emit_json, out, table
+from slipway.directory_store import DirectoryStore
+from slipway.dsse import public_half, public_keys
+from slipway.errors import BadInput
+from slipway.receipt import verify_receipt
+from slipway.settings import RuntimeSettings
+
+audit = typer.Typer(no_args_is_help=True, help="Check the ledger.")
+receipt = typer.Typer(no_args_is_help=True, help="Check a receipt of a deployment.")
+
+
+@audit.command()
+def verify(
+    app: Annotated[str | None, typer.Argument(help="Only this app.")] = None,
+    environment: Annotated[str | None, typer.Argument(help="Only this environment.")] = None,
+    json: Json = False,
+) -> None:
+    """Verify every record and checkpoint; name the first bad record. Exit code 7 where one is."""
+    settings = RuntimeSettings()
+    elsewhere = DirectoryStore(settings.checkpoint_folder)
+    public = public_half(settings.receipt_key)
+    keys = public_keys(public) if public.exists() else []
+    found = [
+        audit_ledger(open_store(settings), target, elsewhere, keys)
+        for target in chosen_targets(settings, app, environment)
+    ]
+    if json:
+        emit_json([{**one.model_dump(mode="json"), "is_sound": one.is_sound} for one in found])
+    else:
+        columns = ["target", "records", "vouched for", "verdict"]
+        out().print(table("", columns, [_cells(one) for one in found]))
+    for one in found:
+        require_sound(one)
+
+
+def _cells(found: Audit) -> list[str]:
+    verdict = "sound" if found.is_sound else f"NOT SOUND: {(*found.bad, *found.bad_checkpoints)[0]}"
+    vouched = f"1 to {found.checkpoint}" if found.checkpoint else "by no checkpoint"
+    return [str(found.target), str(found.records), vouched, verdict]
+
+
+@receipt.command("verify")
+def verify_one(
+    file: Annotated[Path, typer.Argument(help="The receipt: a DSSE envelope.")],
+    key: Annotated[Path, typer.Option(help="PEM file or folder of the deployers' public keys.")],
+    json: Json = False,
+) -> None:
+    """Verify a receipt offline: no ledger, no server, only the deployer's public key."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"receipt {file} cannot be read", found=error.strerror) from error
+    said = verify_receipt(data, public_keys(key))
+    if json:
+        emit_json(said.model_dump(mode="json"))
+        return
+    approvers = ", ".join(one.approver for one in said.approvals) or "nobody, the gate needs none"
+    rows = [
+        ("target", str(said.target)),
+        ("candidate", said.candidate),
+        ("released", f"{said.time} by {said.actor}, asked by {said.requested_by}"),
+        ("approved by", approvers),
+        ("record", f"{said.record}, {said.record_digest}"),
+    ]
+    out().print(table("", ["the receipt verifies", ""], rows))
