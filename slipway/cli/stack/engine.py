@@ -35,8 +35,12 @@ def connect(address: str, timeout: int = 60) -> docker.DockerClient | None:
     """A client for the engine at that address, or None when nothing answers there."""
     try:
         client = docker.DockerClient(base_url=address, timeout=timeout)
-        client.ping()
     except DockerException:
+        return None
+    try:
+        client.ping()
+    except (DockerException, OSError):
+        client.close()
         return None
     return client
 
@@ -115,11 +119,14 @@ def start_engine(
         say(f"starting the Docker engine ({' '.join(argv)})")
         record = processes.start(PROCESS_NAME, argv, _engine_environment(), mark=False)
     address = _socket_in(extra)
-    wait_until(lambda: connect(address) is not None, "the Docker engine", deadline, record=record)
-    client = connect(address)
-    if client is None:
-        raise Unreachable("the Docker engine stopped answering", next_step="slipway up")
-    return client
+    answering: list[docker.DockerClient] = []
+
+    def is_ready() -> bool:
+        answering.extend(filter(None, [connect(address)]))
+        return bool(answering)
+
+    wait_until(is_ready, "the Docker engine", deadline, record=record)
+    return answering[0]
 
 
 def dockerd_argv(filesystems: str, daemon_json: str, extra: tuple[str, ...] = ()) -> list[str]:

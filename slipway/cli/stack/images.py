@@ -11,7 +11,7 @@ import re
 import subprocess
 import tarfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -128,11 +128,18 @@ def image_archive(reference: str, layer: bytes, config: dict[str, Any], created:
 
 @dataclass
 class ImageStore:
-    """Makes base images in one engine; downloads are kept in `cache`."""
+    """Makes base images in one engine.
+
+    Attributes:
+        cache: where downloads are kept.
+        folders: the definition of each image by its short name.
+        build_arguments: for the Dockerfiles; BASE takes a company's mirror, unasked if it answers.
+    """
 
     engine: docker.DockerClient
     cache: Path
     say: Say = print
+    folders: Mapping[str, Path] = field(default_factory=lambda: FOLDERS)
     build_arguments: dict[str, str] = field(default_factory=dict)
     _reachable: dict[str, bool] = field(default_factory=dict)
 
@@ -143,9 +150,9 @@ class ImageStore:
             BadInput: no such image, or a wrong definition.
             Unreachable: neither the public registry nor the packages can be had.
         """
-        if name not in FOLDERS:
-            raise BadInput("unknown base image", found=name, allowed=", ".join(FOLDERS))
-        folder = FOLDERS[name]
+        if name not in self.folders:
+            raise BadInput("unknown base image", found=name, allowed=", ".join(self.folders))
+        folder = self.folders[name]
         definition = read_definition(folder)
         wanted = definition_hash(folder)
         return self._present(definition, wanted) or self._make(folder, definition, wanted)

@@ -101,7 +101,7 @@ class Apt:
         wanted = list(packages)
         missing = [p for p in wanted if not _is_intact(store / p.filename, p.sha256)]
         if missing:
-            self._run("apt-get", "download", *(_pinned(p) for p in missing), cwd=store)
+            self._run("apt-get", "download", *(pinned(p) for p in missing), cwd=store)
         for package in missing:
             if not _is_intact(store / package.filename, package.sha256):
                 raise Unreachable(
@@ -148,7 +148,8 @@ def obtain(names: Iterable[str], cache: Path) -> list[Path]:
         return apt.fetch(apt.resolve(wanted))
 
 
-def _pinned(package: Package) -> str:
+def pinned(package: Package) -> str:
+    """The package as apt is told to download it: name and exact version."""
     version = package.filename.split("_")[1].replace("%3a", ":")
     return f"{package.name}={version}"
 

@@ -4,12 +4,14 @@ All are processes of this project's own environment, bound to 127.0.0.1; their s
 the stack's folder, so a user's own Prefect profile is neither read nor changed.
 """
 
+import hashlib
 import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +127,9 @@ class Prefect:
         )
 
     def wait_for_worker(self, record: ProcessRecord) -> None:
-        """Wait until the server has heard of it."""
-        wait_until(self.is_worker_online, "the worker", self.settings.deadline, record=record)
+        """Wait until the server has heard of it. Raises DeadlineExceeded with its log's tail."""
+        is_online = lambda: self.is_worker_online(record.started)  # noqa: E731
+        wait_until(is_online, "the worker", self.settings.deadline, record=record)
 
     def start_keeper(self, environment: Mapping[str, str]) -> ProcessRecord | None:
         """Start the keeper, which has `recover` run when a holder died."""
@@ -135,23 +138,29 @@ class Prefect:
         return self._start(KEEPER, [sys.executable, "-m", KEEPER_MODULE], environment)
 
     def register(self, environment: Mapping[str, str]) -> None:
-        """Register the block types, and the flows of prefect.yaml.
+        """Register the block types, and the flows of prefect.yaml, if any of them changed.
 
         Raises:
             StepFailed: Prefect refused; its output is the evidence.
         """
+        stamp = self.settings.state / "prefect" / "registered"
+        current = sources_hash(PROJECT)
+        if stamp.exists() and stamp.read_text() == current:
+            return
         if importlib.util.find_spec(BLOCK_CATALOGUE):
             argv = _prefect("block", "register", "-m", BLOCK_CATALOGUE)
             self._run("register-blocks", argv, environment)
         if self.settings.deploy and (PROJECT / "prefect.yaml").exists():
             argv = _prefect("--no-prompt", "deploy", "--all")
             self._run("deploy-flows", argv, environment)
+        stamp.write_text(current)
 
-    def is_worker_online(self) -> bool:
-        """Whether the server lists this stack's worker as online."""
+    def is_worker_online(self, since: float) -> bool:
+        """Whether this stack's worker told the server after `since` (seconds since 1970)."""
+        name = worker_name(self.settings)
         workers = self._post(f"/work_pools/{self.settings.pool}/workers/filter")
-        names = [worker["name"] for worker in workers if worker["status"] == "ONLINE"]
-        return worker_name(self.settings) in names
+        heard = [worker["last_heartbeat_time"] for worker in workers if worker["name"] == name]
+        return any(datetime.fromisoformat(time).timestamp() > since for time in heard)
 
     def is_server_ready(self) -> bool:
         """Whether the server answers and its database does."""
@@ -193,6 +202,15 @@ class Prefect:
             return []
         found = answer.json() if answer.status_code == httpx.codes.OK else []
         return found if isinstance(found, list) else []
+
+
+def sources_hash(project: Path) -> str:
+    """Hash over what Prefect is told of: prefect.yaml, and the sources of flows and blocks."""
+    files = [project / "prefect.yaml", *project.glob("flows/*.py"), *project.glob("blocks/**/*.py")]
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _prefect(*arguments: str) -> list[str]:

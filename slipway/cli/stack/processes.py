@@ -55,7 +55,7 @@ class ProcessRecord(BaseModel):
         try:
             process = psutil.Process(self.pid)
             is_same = abs(process.create_time() - self.started) < 0.05
-            return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if is_same and _runs(process) else None
         except psutil.Error:
             return None
 
@@ -70,10 +70,12 @@ class Processes:
     def start(
         self, name: str, argv: list[str], environment: Mapping[str, str], *, mark: bool = True
     ) -> ProcessRecord:
-        """Start it in a session of its own, unless it runs already."""
+        """Start it in a session of its own; one that runs with other arguments is replaced."""
         known = self.read(name)
         if known and known.process():
-            return known
+            if known.argv == argv:
+                return known
+            self.stop(name)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{name}.log"
@@ -136,10 +138,10 @@ def stop_processes(
     everyone = list(processes)
     asked = [first] if first else everyone
     _send(asked, "terminate")
-    psutil.wait_procs(asked, timeout=GRACE)
-    _, left = psutil.wait_procs(everyone, timeout=1)
+    _wait_for_end(asked, GRACE)
+    left = _wait_for_end(everyone, 1)
     _send(left, "kill")
-    psutil.wait_procs(left, timeout=GRACE)
+    _wait_for_end(left, GRACE)
 
 
 def wait_until(
@@ -171,6 +173,23 @@ def wait_until(
 def tail(log: Path, lines: int = _LOG_TAIL) -> list[str]:
     """The last lines of a log file."""
     return log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+
+
+def _wait_for_end(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that still run after that time; one that init has not reaped yet runs no more."""
+    end = time.monotonic() + seconds
+    left = [process for process in processes if _runs(process)]
+    while left and time.monotonic() < end:
+        time.sleep(0.05)
+        left = [process for process in left if _runs(process)]
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

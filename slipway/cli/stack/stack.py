@@ -3,7 +3,7 @@
 import fcntl
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import docker
@@ -54,9 +54,8 @@ def up(settings: StackSettings | None = None, say: Say = print) -> list[Service]
         DeadlineExceeded: a service did not become ready; its log is the evidence.
     """
     settings = settings or StackSettings()
-    with _alone(settings):
-        processes = processes_of(settings)
-        engine = ensure_engine(processes, settings.deadline, say)
+    processes = processes_of(settings)
+    with _alone(settings), closing(ensure_engine(processes, settings.deadline, say)) as engine:
         prefect = Prefect(settings, processes, say)
         # The slowest part starts first and is waited for last.
         server = prefect.start_server()
@@ -91,10 +90,10 @@ def down(
             if processes.stop(name):
                 say(f"stopped {name}")
         processes.stop_orphans()
-        engine = find_engine()
-        if engine:
-            _clear_engine(settings, engine, say, apps=apps)
-        stop_engine(processes, engine, say)
+        with _found_engine() as engine:
+            if engine:
+                _clear_engine(settings, engine, say, apps=apps)
+            stop_engine(processes, engine, say)
     if purge:
         shutil.rmtree(settings.state)
         say(f"removed {settings.state}")
@@ -103,7 +102,8 @@ def down(
 def status(settings: StackSettings | None = None) -> list[Service]:
     """Each service as it is now; asks only, starts nothing."""
     settings = settings or StackSettings()
-    return _services(settings, find_engine(), processes_of(settings))
+    with _found_engine() as engine:
+        return _services(settings, engine, processes_of(settings))
 
 
 def _up_registry(settings: StackSettings, engine: docker.DockerClient, say: Say) -> dict[str, str]:
@@ -130,11 +130,9 @@ def _prepare_build(settings: StackSettings, bases: dict[str, str], say: Say) -> 
 
 def _up_workers(settings: StackSettings, prefect: Prefect, say: Say) -> None:
     environment = runtime_environment(settings)
-    is_fresh = not prefect.is_worker_online()
-    worker = prefect.start_worker(environment)
-    if is_fresh:
-        prefect.register(environment)
-    prefect.wait_for_worker(worker)
+    # The worker makes the pool that the flows are registered for.
+    prefect.wait_for_worker(prefect.start_worker(environment))
+    prefect.register(environment)
     prefect.start_keeper(environment)
     say(f"worker ready in pool {settings.pool}")
 
@@ -171,6 +169,16 @@ def _services(
     if processes.read(KEEPER):
         services.append(Service("keeper", processes.is_running(KEEPER), ""))
     return services
+
+
+@contextmanager
+def _found_engine() -> Iterator[docker.DockerClient | None]:
+    engine = find_engine()
+    try:
+        yield engine
+    finally:
+        if engine:
+            engine.close()
 
 
 @contextmanager
