@@ -92,10 +92,10 @@ class Resources(Section):
 class Gate(Section):
     """Who must agree before a release enters the environment."""
 
-    approvals: Annotated[int, Field(ge=0, le=9)] = 0
-    """Signed approvals by different people, none of them the requester."""
-    timeout: Duration = timedelta(minutes=10)
-    """How long a release waits for them."""
+    approvals: int = Field(default_factory=int, ge=0, le=9)
+    """Signed approvals by different people, not the requester; by default 1 for stage and prod."""
+    timeout: Duration = Field(default_factory=lambda: timedelta(minutes=10))
+    """How long a release waits for them; by default 30m for prod, else 10m."""
 
 
 class Health(Section):

@@ -95,9 +95,15 @@ def _decode(data: bytes, source: str) -> str:
     if len(data) > MAX_BYTES:
         raise _bad(source, "too large", found=f"{len(data)} bytes", allowed=f"{MAX_BYTES} bytes")
     try:
-        return data.decode()
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise _bad(source, "not UTF-8", found=f"byte {data[error.start]:#04x}") from error
+    # Readers of YAML take some of these for a line break, so they are refused before reading.
+    if hidden := _HIDDEN.search(text):
+        line = text.count("\n", 0, hidden.start()) + 1
+        found = f"hidden character {hidden_character(hidden.group())}"
+        raise _bad(source, f"line {line}: not taken", found=found, allowed="visible text")
+    return text
 
 
 def _bad(

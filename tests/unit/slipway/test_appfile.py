@@ -146,6 +146,19 @@ def test_refuses_a_large_file_before_reading_it():
         parse(b"#" * (MAX_BYTES + 1))
 
 
+def test_takes_the_line_ends_and_mark_of_other_editors():
+    text = json.dumps(VALID, indent=1).replace("\n", "\r\n")
+    assert parse(b"\xef\xbb\xbf" + text.encode()) == parse(written(VALID))
+
+
+@pytest.mark.parametrize("hidden", ["\x85", "\u2028", "\r", "\x1b", "\u202e", "\ufeff", "\x00"])
+def test_refuses_hidden_characters_wherever_they_stand(hidden):
+    """G3, G5: some readers take them for a line break, and a key would appear out of a value."""
+    for text in (f"app: shop\n# {hidden}x\n", f"app: shop\nfront: 'x{hidden}config: y'\n"):
+        with pytest.raises(BadInput, match=r"line 2: not taken; found: hidden character U\+"):
+            parse(text.encode())
+
+
 def test_refuses_other_encodings():
     with pytest.raises(BadInput, match="not UTF-8"):
         parse("app: x".encode("utf-16"))
@@ -216,7 +229,7 @@ def test_what_is_written_is_read_back(config, tests, bake, memory):
     }
     found = taken_or_refused(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
     if isinstance(found, BadInput):
-        assert "hidden character" in str(found) or "not YAML" in str(found), str(found)
+        assert "hidden character" in str(found) or "not UTF-8" in str(found), str(found)
         return
     assert found.config == config
     assert [list(argv) for argv in found.tests] == tests

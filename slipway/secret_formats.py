@@ -1,0 +1,48 @@
+"""Does a runtime secret's value have the format of the app file? Never shows the value."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from pydantic import SecretStr
+
+from slipway.errors import SecretMissing
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE)
+
+
+def check_format(name: str, kind: str, value: SecretStr) -> None:
+    """Raises SecretMissing, naming the secret and its format, where the value has another one.
+
+    Args:
+        kind: `text`, `url`, `json` or `list`, as in the app file.
+    """
+    if not _FORMATS[kind](value.get_secret_value()):
+        raise SecretMissing(
+            f"runtime secret {name} has not the format of the app file",
+            found="a value that is not shown",
+            allowed=_ALLOWED[kind],
+            next_step=f"store {name} again as {kind}",
+        )
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+_FORMATS: Mapping[str, Callable[[str], bool]] = {
+    "text": lambda value: bool(value.strip()),
+    "url": lambda value: _URL.fullmatch(value) is not None,
+    "json": _is_json,
+    "list": lambda value: all(item.strip() for item in value.split(",")),
+}
+_ALLOWED = {
+    "text": "anything but empty",
+    "url": "scheme://host... or scheme:///path",
+    "json": "valid JSON",
+    "list": "items separated by commas, none of them empty",
+}
