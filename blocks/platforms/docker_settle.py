@@ -1,0 +1,183 @@
+"""Waiting until a started release is healthy and ready; failing on the cause, not on the clock."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import docker
+
+from blocks.platforms import docker_names as names
+from blocks.platforms.docker_engine import engine_errors, inspect_or_none
+from blocks.platforms.docker_events import Watch, health_output, label_texts, last_logs, watching
+from blocks.platforms.docker_exec import Answer, http_get
+from blocks.platforms.docker_judge import (
+    BAD,
+    STARTING_CRASHES,
+    Patience,
+    Verdict,
+    failure,
+    judge,
+    worst,
+)
+from blocks.platforms.docker_networks import edge_address
+from blocks.platforms.docker_start import in_start_order
+from slipway.canonical import JsonObject
+from slipway.errors import CrashLoop, DeadlineExceeded, ProbeFailed, StepFailed
+from slipway.platform import StepContext
+from slipway.release import ReleaseSpec
+
+RETRY_SECONDS = (0.1, 0.2, 0.4, 0.8)
+
+Redact = Callable[[Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a release is watched.
+
+    Attributes:
+        redact: takes the values of secrets out of log lines.
+    """
+
+    api: docker.APIClient
+    host: str | None
+    redact: Redact
+
+
+@dataclass(slots=True)
+class Ready:
+    """The last answer of each front replica, by container name."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+    def lines(self, path: str) -> list[str]:
+        return [f"{name} {path} answers {answer}" for name, answer in self.answers.items()]
+
+
+def container_names(spec: ReleaseSpec) -> list[str]:
+    return [names.container_name(spec, s.name, number) for s, number in in_start_order(spec)]
+
+
+def inspect_set(place: Place, spec: ReleaseSpec) -> list[JsonObject]:
+    """Inspect documents of every container of the release.
+
+    Raises:
+        CrashLoop: one is gone.
+    """
+    found = []
+    with engine_errors(f"release {spec.id}"):
+        for name in container_names(spec):
+            inspected = inspect_or_none(place.api, name)
+            if inspected is None:
+                raise CrashLoop(f"container {name} is gone: somebody removed it")
+            found.append(inspected)
+    return found
+
+
+def refuse_bad(
+    place: Place, containers: Sequence[JsonObject], watch: Watch, patience: Patience
+) -> Verdict:
+    """The worst verdict of the set.
+
+    Raises:
+        CrashLoop, OutOfMemory, ProbeFailed: one container failed; with its last log lines.
+    """
+    verdicts = [judge(c, c["Id"] in watch.oom, patience) for c in containers]
+    for container, verdict in zip(containers, verdicts, strict=True):
+        if verdict in BAD:
+            exit_code = watch.exit_codes.get(container["Id"])
+            raise failure(container, verdict, evidence_of(place, container), exit_code)
+    return worst(verdicts)
+
+
+def evidence_of(place: Place, container: JsonObject) -> list[str]:
+    lines = [*last_logs(place.api, container["Id"]), *health_output(container)]
+    return place.redact(lines)
+
+
+def settle(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
+    """Wait until all containers are healthy and every front replica answers that it is ready.
+
+    Raises:
+        CrashLoop, OutOfMemory: a container failed twice, or ended.
+        ProbeFailed: it was unhealthy, or not ready when the deadline ran out.
+        DeadlineExceeded: it still started when the deadline ran out.
+    """
+    started = time.monotonic()
+    deadline = started + spec.health.deadline_seconds
+    with watching(place.host, label_texts(names.release_labels(spec)), context) as watch:
+        containers = inspect_set(place, spec)
+        before = {c["Id"]: int(c["RestartCount"]) for c in containers if c["State"]["Running"]}
+        patience = Patience(STARTING_CRASHES, before)
+        ready, attempt = Ready(), 0
+        while True:
+            verdict = refuse_bad(place, containers, watch, patience)
+            if verdict is Verdict.HEALTHY and all_ready(place, spec, containers, ready):
+                break
+            wait = deadline - time.monotonic()
+            if wait <= 0:
+                raise out_of_time(place, spec, containers, ready)
+            if verdict is Verdict.HEALTHY:
+                wait = min(wait, RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                attempt += 1
+            if watch.wait(wait):
+                containers = inspect_set(place, spec)
+    return {
+        "healthy": [c["Name"].lstrip("/") for c in containers],
+        "settled_millis": int((time.monotonic() - started) * 1000),
+    }
+
+
+def all_ready(
+    place: Place, spec: ReleaseSpec, containers: Sequence[JsonObject], ready: Ready
+) -> bool:
+    """Ask each front replica that has not said so yet, from inside the proxy."""
+    good = True
+    for name, address in front_addresses(spec, containers).items():
+        known = ready.answers.get(name)
+        if known is None or known.status not in spec.health.expect:
+            with engine_errors(f"asking {name}"):
+                known = http_get(
+                    place.api, names.proxy_name(spec.target), address, spec.health.ready
+                )
+            ready.answers[name] = known
+        good = good and known.status in spec.health.expect
+    return good
+
+
+def front_addresses(spec: ReleaseSpec, containers: Sequence[JsonObject]) -> dict[str, str]:
+    """ADDRESS:PORT of each replica of the front service, by container name."""
+    edge, port = names.edge_name(spec.target), spec.front_service.port
+    return {
+        container["Name"].lstrip("/"): f"{edge_address(container, edge)}:{port}"
+        for container in containers
+        if container["Config"]["Labels"][names.SERVICE] == spec.front
+    }
+
+
+def out_of_time(
+    place: Place, spec: ReleaseSpec, containers: Sequence[JsonObject], ready: Ready
+) -> StepFailed:
+    """The error for the one deadline; says what was still missing."""
+    seconds = spec.health.deadline_seconds
+    evidence = [line for c in containers for line in evidence_of(place, c)][-40:]
+    if ready.answers:
+        return ProbeFailed(
+            f"release {spec.id} was not ready within {seconds} s (environments.*.health.deadline)",
+            found="; ".join(ready.lines(spec.health.ready)),
+            allowed=f"status {' or '.join(map(str, spec.health.expect))}",
+            evidence=evidence,
+        )
+    waiting = [c["Name"].lstrip("/") for c in containers if _is_starting(c)]
+    probed = [line for container in containers for line in health_output(container)]
+    kind = ProbeFailed if probed else DeadlineExceeded
+    return kind(
+        f"release {spec.id} was not healthy within {seconds} s (environments.*.health.deadline)",
+        found=f"still starting: {', '.join(waiting)}",
+        evidence=evidence,
+    )
+
+
+def _is_starting(container: JsonObject) -> bool:
+    state = container["State"]
+    return (state.get("Health") or {}).get("Status") == "starting" or not state["Running"]

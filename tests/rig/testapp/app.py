@@ -1,0 +1,101 @@
+"""An app made to misbehave on request: the environment variable MODE says how.
+
+ok           serves
+crash        writes a line and exits 3
+never-ready  /ready answers 503
+unhealthy    its own health check fails from the start
+flap:N       serves, and exits 4 after N seconds
+sick:N       serves, and its own health check fails after N seconds
+error:N      serves, and answers 500 after N seconds, but for /health and /ready
+error        answers 500 from the start, but for /ready
+oom          takes memory until it is killed
+relay        answers what http://BACKEND/version answers, after its own version
+
+/version answers VERSION, /slow takes a second, /secret/NAME the length of the secret file NAME.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+MODE, _, AFTER = os.environ.get("MODE", "ok").partition(":")
+STARTED = time.monotonic()
+
+
+def is_due() -> bool:
+    return time.monotonic() - STARTED >= float(AFTER or 0)
+
+
+def version() -> str:
+    own = os.environ.get("VERSION", "none")
+    if MODE != "relay":
+        return own
+    with urllib.request.urlopen(f"http://{os.environ['BACKEND']}/version", timeout=5) as answer:
+        return f"{own}+{answer.read().decode()}"
+
+
+def answer_to(path: str) -> tuple[int, str]:
+    if path == "/ready":
+        return (503, "not ready") if MODE == "never-ready" else (200, "ready")
+    if path == "/health" and not (MODE == "error" and not AFTER):
+        return (500, "sick") if MODE in ("sick", "unhealthy") and is_due() else (200, "alive")
+    if MODE == "error" and is_due():
+        return 500, "broken"
+    if path == "/slow":
+        time.sleep(1)
+    if path.startswith("/secret/"):
+        return 200, str(len((Path("/run/secrets") / path.rpartition("/")[2]).read_text()))
+    return 200, version()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, text = answer_to(self.path)
+        body = text.encode()
+        head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        self.wfile.write(head + body)
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server wants
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
+def check() -> int:
+    """The container's HEALTHCHECK."""
+    with urllib.request.urlopen("http://127.0.0.1:8000/health", timeout=3) as answer:
+        return 0 if answer.status == 200 else 1
+
+
+def misbehave() -> None:
+    if MODE == "crash":
+        print("fatal: no database at db:5432", flush=True)
+        sys.exit(3)
+    if MODE == "oom":
+        hoard = []
+        while True:
+            hoard.append(bytearray(4 * 1024 * 1024))
+    if MODE == "flap":
+        threading.Timer(float(AFTER), os._exit, [4]).start()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["check"]:
+        sys.exit(check())
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    misbehave()
+    Server(("0.0.0.0", 8000), Handler).serve_forever()  # noqa: S104 - inside a container
