@@ -8,6 +8,7 @@ from slipway import __version__
 from slipway.cli.approve import approve
 from slipway.cli.audit import audit, receipt
 from slipway.cli.deploy import deploy, plan
+from slipway.cli.doctor import doctor
 from slipway.cli.door import Door
 from slipway.cli.environment import take_stack_variables
 from slipway.cli.local import down, up
@@ -32,6 +33,7 @@ for panel, command in (
     (ACT, approve),
     (ACT, rollback),
     (ACT, recover),
+    (CHECK, doctor),
     (CHECK, schema),
     (LOCAL, up),
     (LOCAL, down),

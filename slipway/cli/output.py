@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,17 +16,23 @@ from slipway.errors import SlipwayError
 from slipway.explanations import printable
 
 DEBUG = "SLIPWAY_DEBUG"
+LOG_WIDTH = 140
 BUG_REPORT = f"run it again with {DEBUG}=1 and report what it prints"
 
 
 def out() -> Console:
     """Standard output; results only."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, width=_width(sys.stdout))
 
 
 def err() -> Console:
     """Standard error: progress and errors."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, width=_width(sys.stderr))
+
+
+def _width(stream: TextIO) -> int | None:
+    """A pipe or a log has no width of its own: wide enough that tables keep their lines."""
+    return None if stream.isatty() else LOG_WIDTH
 
 
 def emit_json(value: Any) -> None:

@@ -6,17 +6,15 @@ from pathlib import Path
 from slipway import errors
 
 TABLE = Path(__file__).parents[3] / "docs" / "exit-codes.md"
-ROW = re.compile(
-    r"^\| (?P<code>\d+) \| (?P<names>[^|]*) \|.*\| (?P<again>yes|no|) \|$", re.MULTILINE
-)
+ROW = re.compile(r"^\| (\d+) \| ([^|]*) \|.*\| (yes|no|) \|$", re.MULTILINE)
 
 
 def documented() -> dict[str, tuple[int, bool]]:
     """Error class to exit code and whether trying again helps."""
     found = {}
-    for row in ROW.finditer(TABLE.read_text()):
-        for name in re.findall(r"\b[A-Z][A-Za-z]+\b", row["names"]):
-            found[name] = (int(row["code"]), row["again"] == "yes")
+    for code, names, again in ROW.findall(TABLE.read_text()):
+        for name in re.findall(r"\b[A-Z][A-Za-z]+\b", names):
+            found[name] = (int(code), again == "yes")
     return found
 
 
