@@ -1,16 +1,29 @@
 """The candidate: pure, deterministic, held to its digest when read back (F3, F4, section 7)."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.candidate import MEDIA_TYPE, build_candidate, read_candidate, release_spec
+from slipway.attachment import ENVELOPE_TYPE
+from slipway.candidate import (
+    APPFILE_TYPE,
+    MEDIA_TYPE,
+    Contents,
+    build_candidate,
+    read_candidate,
+    release_spec,
+)
 from slipway.errors import BadInput, SecretMissing, Tampered
 from slipway.names import Reference, parse_reference
+from slipway.oci import MANIFEST_TYPE
 from slipway.source import Source, without_credentials
+from slipway.statement import PROVENANCE_TYPE, SBOM_TYPE, VERDICT_TYPE
 
+PREDICATE_TYPES = (PROVENANCE_TYPE, SBOM_TYPE, VERDICT_TYPE)
 APPFILE = b"""
 app: links
 images:
@@ -231,3 +244,19 @@ def test_credentials_never_enter_the_source(address, clean):
         with pytest.raises(ValueError, match="source repository is not valid") as refused:
             Source(repository=address, revision="ab" * 20)
         assert "hunter2" not in refused.value.errors(include_input=False)[0]["msg"]
+
+
+DOC = (Path(__file__).parents[3] / "docs" / "candidate.md").read_text()
+
+
+def test_the_documented_contents_are_what_is_written():
+    example = re.search(r"```json\n(.*?)```", DOC, re.DOTALL).group(1)
+    contents = Contents.model_validate_json(example, strict=True)
+    assert contents.model_dump(mode="json") == json.loads(example)
+
+
+@pytest.mark.parametrize(
+    "kind", [MEDIA_TYPE, APPFILE_TYPE, MANIFEST_TYPE, ENVELOPE_TYPE, *PREDICATE_TYPES]
+)
+def test_every_media_type_is_documented(kind):
+    assert f"`{kind}`" in DOC
