@@ -17,7 +17,7 @@ up: venv ## start the local stack (registry, Prefect server, worker) and wait un
 	@$(bin)/slipway up $(ARGS)
 
 down: venv ## stop the local stack; nothing is left behind
-	@$(bin)/slipway down $(ARGS)
+	@$(bin)/slipway down --apps $(ARGS)
 
 test: venv ## run the tests; LANES=unit,engine,prefect,chaos chooses, ARGS='-k word' goes to pytest
 	@$(bin)/python -m pytest --lanes="$(LANES)" $(ARGS)

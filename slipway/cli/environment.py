@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from slipway.cli.stack.environment import read_environment
 from slipway.cli.stack.settings import default_state
+from slipway.cli.stack.variables import read_environment
 
 
 def missing_variables(environment: Mapping[str, str], stack: Mapping[str, str]) -> dict[str, str]:

@@ -17,13 +17,13 @@ import pytest
 from slipway.cli.stack import StackSettings, down, status, up
 from slipway.cli.stack.apps import remove_apps
 from slipway.cli.stack.engine import find_engine
-from slipway.cli.stack.environment import read_environment
 from slipway.cli.stack.images import FOLDERS, ImageStore
 from slipway.cli.stack.prefect import SERVER, WORKER
 from slipway.cli.stack.processes import MARK
 from slipway.cli.stack.registry import Registry
 from slipway.cli.stack.stack import processes_of
 from slipway.cli.stack.trivy import trivy_environment
+from slipway.cli.stack.variables import read_environment
 from slipway.errors import Unreachable
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]

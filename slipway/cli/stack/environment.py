@@ -8,7 +8,6 @@ from pathlib import Path
 
 from slipway.cli.stack.prefect import client_environment
 from slipway.cli.stack.registry import Registry
-from slipway.cli.stack.secret_files import write_private
 from slipway.cli.stack.settings import StackSettings
 from slipway.cli.stack.trivy import TrivySettings
 
@@ -52,21 +51,3 @@ def build_environment(
 def signing_key_file(settings: StackSettings) -> Path:
     """The private key of this stack's builds."""
     return settings.secrets / "build-key.pem"
-
-
-def write_environment(path: Path, variables: Mapping[str, str]) -> None:
-    """One `NAME=value` a line, values in single quotes, readable by a shell and by dotenv."""
-    lines = [f"{name}={_quoted(value)}\n" for name, value in sorted(variables.items())]
-    write_private(path, "".join(lines))
-
-
-def read_environment(path: Path) -> dict[str, str]:
-    """The variables that `write_environment` wrote; empty when there is no such file."""
-    if not path.exists():
-        return {}
-    pairs = [line.split("=", 1) for line in path.read_text().splitlines() if "=" in line]
-    return {name: value[1:-1].replace("'\\''", "'") for name, value in pairs}
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "'\\''") + "'"

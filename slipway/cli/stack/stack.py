@@ -14,7 +14,6 @@ from slipway.cli.stack.environment import (
     build_environment,
     runtime_environment,
     signing_key_file,
-    write_environment,
 )
 from slipway.cli.stack.images import ImageStore, push_image
 from slipway.cli.stack.keys import ensure_key_pair
@@ -23,6 +22,7 @@ from slipway.cli.stack.processes import Processes
 from slipway.cli.stack.registry import Registry, find_container
 from slipway.cli.stack.settings import StackSettings
 from slipway.cli.stack.trivy import trivy_environment
+from slipway.cli.stack.variables import write_environment
 
 PUSHED_BASES = ("python", "nginx")
 

@@ -7,16 +7,13 @@ from pathlib import Path
 import pytest
 
 from slipway.cli.stack.apps import released_targets
-from slipway.cli.stack.environment import (
-    read_environment,
-    runtime_environment,
-    write_environment,
-)
+from slipway.cli.stack.environment import runtime_environment
 from slipway.cli.stack.keys import ensure_key_pair
 from slipway.cli.stack.prefect import base_environment, server_argv, sources_hash
 from slipway.cli.stack.registry import container_spec, htpasswd, matches_htpasswd
 from slipway.cli.stack.secret_files import secret_file
 from slipway.cli.stack.settings import StackSettings
+from slipway.cli.stack.variables import read_environment, write_environment
 
 TRICKY = {"A": "it's", "B": "a b$HOME`id`", "C": "", "D": "x=y"}
 
