@@ -17,6 +17,7 @@ import docker
 import httpx
 from docker.errors import NotFound
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 from blocks.platforms import docker_names as names
 from slipway.cli.stack.images import DOCKER_FOLDER, ImageStore, push_image
@@ -40,6 +41,7 @@ class Rig:
 
     engine: docker.DockerClient = field(default_factory=docker.from_env)
     registry: Container | None = None
+    network: Network | None = None
     port: int = 0
     images: list[str] = field(default_factory=list)
 
@@ -49,11 +51,15 @@ class Rig:
         for name in ("python", "registry", "proxy"):
             store.ensure_image(name)
         self.port = free_port()
+        self.network = self.engine.networks.create(
+            f"slipway-test-{self.port}", labels={"slipway.test": "registry"}
+        )
         self.registry = self.engine.containers.create(
             "slipway/registry:2.8",
             labels={"slipway.test": "registry"},
             ports={"5000/tcp": ("127.0.0.1", self.port)},
             tmpfs={"/var/lib/registry": "mode=1777"},
+            network=self.network.name,
         )
         self.registry.put_archive("/etc", self._registry_files())
         self.registry.start()
@@ -110,6 +116,8 @@ class Rig:
         """Remove registry and images."""
         if self.registry:
             self.registry.remove(force=True, v=True)
+        if self.network:
+            self.network.remove()
         for image in self.images:
             try:
                 self.engine.images.remove(image, force=True)

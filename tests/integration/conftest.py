@@ -1,0 +1,34 @@
+"""Worlds on real engines."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rig.docker_rig import Rig
+from tests.rig.docker_world import World
+
+
+@pytest.fixture(scope="session")
+def rig() -> Iterator[Rig]:
+    """A throwaway registry; one for all tests."""
+    made = Rig()
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def testapp(rig: Rig) -> str:
+    """The test app in the throwaway registry, by digest."""
+    return rig.push_testapp("one")
+
+
+@pytest.fixture
+def world(rig: Rig, testapp: str) -> Iterator[World]:
+    """A target of its own on the engine; removed after the test."""
+    made = World(rig, testapp)
+    try:
+        yield made
+    finally:
+        made.close()
