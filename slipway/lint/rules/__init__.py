@@ -1,0 +1,1 @@
+"""The rules, one a file: `RULE` and the function that checks it."""

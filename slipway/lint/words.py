@@ -1,0 +1,46 @@
+"""Names that tell what a value is: a secret, and of which tier."""
+
+import re
+
+_SECRET = re.compile(
+    r"(^|[_.-])(password|passwd|passphrase|pwd|secret|secrets|token|tokens|apikey|api[_-]key|"
+    r"private[_-]key|signing[_-]key|secret[_-]?key|access[_-]key|credential|credentials)($|[_.-])"
+)
+_HARMLESS = re.compile(
+    r"[_.-](file|files|path|dir|name|names|id|ids|url|uri|arn|ref|version|ttl|seconds|block|"
+    r"type|length|class|header|endpoint|expiry|expires)$"
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_BUILD = re.compile(
+    r"registry[_-]push|slipway[_-]build[_-]|cosign|prefect[_-]api[_-](key|auth)|jenkins[_-].*"
+    r"(token|password|credential)"
+)
+_RUNTIME = re.compile(
+    r"(^|[_-])(database|db|postgres|postgresql|mysql|mongo|mongodb|redis|rabbitmq|stripe|smtp|jwt|"
+    r"session[_-]key|kubeconfig|kube[_-]config)([_-]|$)"
+)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable or key of that name holds a secret, by its words."""
+    plain = _plain(name)
+    return bool(_SECRET.search(plain)) and not _HARMLESS.search(plain)
+
+
+def is_build_tier(name: str) -> bool:
+    """Whether the name is of a credential that belongs to the building tier alone."""
+    return bool(_BUILD.search(_plain(name)))
+
+
+def is_runtime_tier(name: str) -> bool:
+    """Whether the name is of a secret that belongs to running apps alone."""
+    return not is_build_tier(name) and bool(_RUNTIME.search(_plain(name)))
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two spellings name the same, as `voucher-key` and `VOUCHER_KEY`."""
+    return _plain(one).replace("_", "-") == _plain(other).replace("_", "-")
+
+
+def _plain(name: str) -> str:
+    return _CAMEL.sub("_", name).lower()
