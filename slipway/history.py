@@ -156,7 +156,9 @@ def quarantine_of(
     last = max(found, key=lambda record: record.time)
     if last.kind is Kind.PARDON:
         return None
-    quarantine = Quarantine.model_validate(last.body)
+    quarantine = Quarantine.model_validate(
+        {name: last.body.get(name) for name in Quarantine.model_fields}
+    )
     if quarantine.expires and datetime.fromisoformat(quarantine.expires) <= now:
         return None
     return quarantine

@@ -1,6 +1,7 @@
 """The engine's door into Prefect: every step is a task run that bears the step's name."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
@@ -23,11 +24,13 @@ T = TypeVar("T")
     description="One step of a release. Journaled in the ledger, so it is never retried blindly.",
 )
 async def step_task(step: str, act: Callable[[], Any]) -> Any:
-    """Run the act in a thread. A known error becomes a Failed state that explains, no traceback."""
+    """Run the act in a thread. An error becomes a Failed state that explains, no traceback."""
     try:
         return await asyncio.to_thread(act)
     except SlipwayError as error:
         return explained(error, step)
+    except Exception as error:  # noqa: BLE001 - its text must not reach the server
+        return unexpected(error)
 
 
 async def perform(name: str, act: Callable[[], T]) -> T:
@@ -42,3 +45,10 @@ def explained(error: SlipwayError, stage: str) -> State[Any]:
     lines = explain(error, stage).lines()
     get_run_logger().error("\n".join(lines))
     return Failed(message=printable(" | ".join(lines)), data=error)
+
+
+def unexpected(error: Exception) -> State[Any]:
+    """The Failed state of a bug. Only its type and place are told: its text may hold anything."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    get_run_logger().error("unexpected %s\n%s", type(error).__name__, where)
+    return Failed(message=f"unexpected {type(error).__name__}; this is a bug", data=error)

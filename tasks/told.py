@@ -1,15 +1,11 @@
 """How a flow ends red: with an explanation as its state, never with somebody else's text."""
 
 import functools
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import get_run_logger
-from prefect.states import Failed
-
 from slipway.errors import SlipwayError
-from tasks.steps import explained
+from tasks.steps import explained, unexpected
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,8 +25,6 @@ def told(story: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         except SlipwayError as error:
             return explained(error, story.__name__)
         except Exception as error:  # noqa: BLE001 - its text must not reach the server
-            where = "".join(traceback.format_tb(error.__traceback__))
-            get_run_logger().error("unexpected %s\n%s", type(error).__name__, where)
-            return Failed(message=f"unexpected {type(error).__name__}; this is a bug", data=error)
+            return unexpected(error)
 
     return tell

@@ -27,7 +27,7 @@ async def verify_target(installation: Installation, target: Target) -> list[str]
     """
     serving = _serving(installation, target)
     await tag_run(target, parse_reference(serving.candidate).short)
-    platform = installation.platforms(installation.settings, serving.spec.platform)
+    platform = installation.engine(target).tools.platform
     await perform("fields compared", partial(refuse_drift, platform, serving))
     steps = [s for s in platform.forward(serving.spec, None) if s.stage is Stage.VERIFY]
     for step in steps:
