@@ -1,9 +1,14 @@
-"""An engine that Slipway starts itself, beside whatever runs on this machine."""
+"""An engine that Slipway starts itself, beside whatever runs on this machine.
+
+It runs in a network namespace of its own: a second engine in the machine's would remove docker0.
+"""
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from slipway.cli.stack.engine import PROCESS_NAME, connect, start_engine, stop_engine
@@ -14,27 +19,46 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 DEADLINE = 60.0
 
 
+WRAPPER = """#!/bin/sh
+exec unshare --net -- {dockerd} "$@"
+"""
+
+
+def can_unshare() -> bool:
+    return subprocess.run(["unshare", "--net", "true"], check=False).returncode == 0
+
+
 @pytest.fixture
-def processes(tmp_path: Path) -> Processes:
-    if os.geteuid() != 0 or not shutil.which("dockerd"):
-        pytest.skip("needs root and dockerd")
+def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Processes:
+    """Records of processes, with a `dockerd` on PATH that keeps off the machine's network."""
+    dockerd = shutil.which("dockerd")
+    if os.geteuid() != 0 or not dockerd or not can_unshare():
+        pytest.skip("needs root, dockerd and network namespaces")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    wrapper = folder / "dockerd"
+    wrapper.write_text(WRAPPER.format(dockerd=dockerd))
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return Processes(tmp_path / "processes", tmp_path / "logs")
 
 
 def apart(folder: Path) -> tuple[str, ...]:
-    """Arguments that keep an engine off the machine's own one and its network."""
+    """Arguments that keep an engine's files off those of the machine's own."""
     return (
         *("--host", f"unix://{folder}/engine.sock", "--pidfile", str(folder / "pid")),
         *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-        *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
+        *("--bridge", "none", "--iptables=false"),
     )
 
 
 def test_an_engine_is_started_and_stopped(processes: Processes, tmp_path: Path) -> None:
     said: list[str] = []
+    network = psutil.net_if_addrs().get("docker0")
     client = start_engine(processes, DEADLINE, said.append, apart(tmp_path))
     try:
         assert client.ping()
+        assert psutil.net_if_addrs().get("docker0") == network
         assert said[0].startswith("starting the Docker engine (dockerd ")
     finally:
         assert stop_engine(processes, client, said.append)

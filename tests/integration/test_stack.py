@@ -117,6 +117,18 @@ def test_all_listens_on_loopback_only(stack: Running) -> None:
     assert listening(stack.settings.prefect_port) == {"127.0.0.1"}
 
 
+@pytest.mark.parametrize(
+    ("host", "allowed"), [("127.0.0.1", True), ("localhost", True), ("evil.example", False)]
+)
+def test_only_its_own_ui_may_call_prefect_from_a_browser(
+    stack: Running, host: str, allowed: bool
+) -> None:
+    origin = f"http://{host}:{stack.settings.prefect_port}"
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answer = httpx.options(f"{stack.settings.prefect_api}/flow_runs/filter", headers=asked)
+    assert (answer.headers.get("Access-Control-Allow-Origin") == origin) is allowed
+
+
 def test_up_again_changes_nothing(stack: Running, engine: docker.DockerClient) -> None:
     before = inventory(engine, stack.settings)
     started = engine.containers.get(f"{stack.settings.name}-registry").attrs["State"]["StartedAt"]

@@ -66,7 +66,8 @@ def ensure_engine(processes: Processes, deadline: float, say: Say) -> docker.Doc
     refuse_unless_startable(os.environ, os.geteuid(), Path("/etc/debian_version").exists())
     if not shutil.which("dockerd"):
         install_engine(say)
-    return start_engine(processes, deadline, say)
+    # where a service manager runs, the package has started it
+    return find_engine() or start_engine(processes, deadline, say)
 
 
 def refuse_unless_startable(environment: Mapping[str, str], user: int, is_debian: bool) -> None:

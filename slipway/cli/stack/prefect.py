@@ -58,13 +58,15 @@ def server_environment(settings: StackSettings, encryption_key: str) -> dict[str
     """Variables of the server alone.
 
     Prefect takes the key only from there; without it, it would keep the key beside the secrets.
+    Only its own UI may call it from a browser; Prefect's default is any site.
     """
+    origins = [settings.prefect_url, f"http://localhost:{settings.prefect_port}"]
     return {
         "PREFECT_HOME": str(settings.state / "prefect" / "server"),
         "PREFECT_SERVER_ENCRYPTION_KEY": encryption_key,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": settings.prefect_url,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
         "PREFECT_SERVER_UI_API_URL": settings.prefect_api,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "DO_NOT_TRACK": "1",
@@ -137,8 +139,11 @@ class Prefect:
             return None
         return self._start(KEEPER, [sys.executable, "-m", KEEPER_MODULE], environment)
 
-    def register(self, environment: Mapping[str, str]) -> None:
-        """Register the block types, and the flows of prefect.yaml, if any of them changed.
+    def register(self, environment: Mapping[str, str]) -> bool:
+        """Register the block types, and the flows of prefect.yaml, if any source changed.
+
+        Returns:
+            Whether one had changed.
 
         Raises:
             StepFailed: Prefect refused; its output is the evidence.
@@ -146,7 +151,7 @@ class Prefect:
         stamp = self.settings.state / "prefect" / "registered"
         current = sources_hash(PROJECT)
         if stamp.exists() and stamp.read_text() == current:
-            return
+            return False
         if importlib.util.find_spec(BLOCK_CATALOGUE):
             argv = _prefect("block", "register", "-m", BLOCK_CATALOGUE)
             self._run("register-blocks", argv, environment)
@@ -154,6 +159,7 @@ class Prefect:
             argv = _prefect("--no-prompt", "deploy", "--all")
             self._run("deploy-flows", argv, environment)
         stamp.write_text(current)
+        return True
 
     def is_worker_online(self, since: float) -> bool:
         """Whether this stack's worker told the server after `since` (seconds since 1970)."""
@@ -205,8 +211,10 @@ class Prefect:
 
 
 def sources_hash(project: Path) -> str:
-    """Hash over what Prefect is told of: prefect.yaml, and the sources of flows and blocks."""
-    files = [project / "prefect.yaml", *project.glob("flows/*.py"), *project.glob("blocks/**/*.py")]
+    """Hash over prefect.yaml and all sources that a running worker or keeper may hold."""
+    files = [project / "prefect.yaml"]
+    for room in ("flows", "tasks", "blocks", "slipway"):
+        files += project.glob(f"{room}/**/*.py")
     digest = hashlib.sha256()
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes())

@@ -132,7 +132,8 @@ def _up_workers(settings: StackSettings, prefect: Prefect, say: Say) -> None:
     environment = runtime_environment(settings)
     # The worker makes the pool that the flows are registered for.
     prefect.wait_for_worker(prefect.start_worker(environment))
-    prefect.register(environment)
+    if prefect.register(environment):
+        prefect.processes.stop(KEEPER)
     prefect.start_keeper(environment)
     say(f"worker ready in pool {settings.pool}")
 
