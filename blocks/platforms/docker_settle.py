@@ -116,7 +116,7 @@ def settle(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
                 break
             wait = deadline - time.monotonic()
             if wait <= 0:
-                raise out_of_time(place, spec, containers, ready)
+                raise out_of_time(place, spec, inspect_set(place, spec), ready)
             if verdict is Verdict.HEALTHY:
                 wait = min(wait, RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                 attempt += 1

@@ -9,13 +9,14 @@ import socket
 import tarfile
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import bcrypt
 import docker
 import httpx
-from docker.errors import NotFound
+from docker.errors import ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.models.networks import Network
 
@@ -102,7 +103,8 @@ class Rig:
         """Remove every local name of the image; the registry keeps it."""
         image = self.engine.images.get(reference)
         for name in [*image.tags, *image.attrs["RepoDigests"]]:
-            self.engine.images.remove(name, force=True)
+            with suppress(ImageNotFound):
+                self.engine.images.remove(name, force=True)
 
     def delete_from_registry(self, reference: str) -> None:
         """Delete the manifest from the registry."""

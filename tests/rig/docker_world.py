@@ -1,7 +1,8 @@
 """One target on the real engine: a platform block, specifications, and steps taken by hand."""
 
-import threading
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -108,10 +109,13 @@ class World:
         """The same world in the hands of another claim."""
         return replace(self, token=token)
 
-    def in_background(self, act: Callable[[], object]) -> threading.Thread:
-        thread = threading.Thread(target=act)
-        thread.start()
-        return thread
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Another program listens on the world's port meanwhile."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", self.port))
+            other.listen()
+            yield
 
     def close(self) -> None:
         remove_target(self.rig.engine, self.target)

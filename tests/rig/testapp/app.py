@@ -6,12 +6,13 @@ never-ready  /ready answers 503
 unhealthy    its own health check fails from the start
 flap:N       serves, and exits 4 after N seconds
 sick:N       serves, and its own health check fails after N seconds
-error:N      serves, and answers 500 after N seconds, but for /health and /ready
+error:N      serves, and answers 500 after N seconds, but for /ready
 error        answers 500 from the start, but for /ready
 oom          takes memory until it is killed
 relay        answers what http://BACKEND/version answers, after its own version
 
-/version answers VERSION, /slow takes a second, /secret/NAME the length of the secret file NAME.
+Its own health check asks /alive. /version answers VERSION, /slow takes a second, /secret/NAME the
+length of the secret file NAME.
 """
 
 import os
@@ -42,7 +43,7 @@ def version() -> str:
 def answer_to(path: str) -> tuple[int, str]:
     if path == "/ready":
         return (503, "not ready") if MODE == "never-ready" else (200, "ready")
-    if path == "/health" and not (MODE == "error" and not AFTER):
+    if path == "/alive":
         return (500, "sick") if MODE in ("sick", "unhealthy") and is_due() else (200, "alive")
     if MODE == "error" and is_due():
         return 500, "broken"
@@ -77,7 +78,7 @@ class Server(ThreadingHTTPServer):
 
 def check() -> int:
     """The container's HEALTHCHECK."""
-    with urllib.request.urlopen("http://127.0.0.1:8000/health", timeout=3) as answer:
+    with urllib.request.urlopen("http://127.0.0.1:8000/alive", timeout=3) as answer:
         return 0 if answer.status == 200 else 1
 
 
