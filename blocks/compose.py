@@ -18,6 +18,7 @@ from blocks.registries.transport import Credentials, Transport
 from blocks.secrets.files import FileSecrets
 from slipway.admission import Admission
 from slipway.appfile import Environment
+from slipway.audit import hold_to_checkpoint
 from slipway.candidate import Candidate, environment_of, read_candidate, release_spec
 from slipway.checkpoint import Witness
 from slipway.claim import open_claim
@@ -222,8 +223,12 @@ class Release:
 
     def _supply(self, order: Order) -> list[str]:
         installation = self.installation
+        elsewhere = DirectoryStore(installation.settings.checkpoint_folder)
+        held = hold_to_checkpoint(self.ledger, elsewhere, installation.receipt_keys())
         today = self.ledger.clock().date()
-        return supply_facts(self.candidate, installation.registry, installation.settings, today)
+        return held + supply_facts(
+            self.candidate, installation.registry, installation.settings, today
+        )
 
 
 def secret_versions(

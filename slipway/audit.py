@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from slipway.canonical import sha256_digest
-from slipway.checkpoint import Checkpoint, read_checkpoints
+from slipway.checkpoint import Checkpoint, open_checkpoint, read_checkpoints
 from slipway.errors import LedgerTampered
-from slipway.ledger import LedgerStore, Record, genesis, parse_record
+from slipway.ledger import Ledger, LedgerStore, Record, genesis, parse_record
 from slipway.release import Frozen, Target
 
 
@@ -107,6 +107,32 @@ def require_sound(audit: Audit) -> None:
         evidence=lines,
         next_step="stop releasing to it; compare with a copy of the ledger from before",
     )
+
+
+def hold_to_checkpoint(
+    ledger: Ledger, checkpoints: LedgerStore, keys: Sequence[Ed25519PublicKey]
+) -> list[str]:
+    """Hold a chain to its newest checkpoint before it is built upon; the fact that this proves.
+
+    Raises:
+        LedgerTampered: the chain is shorter, or another one, than the checkpoint says.
+        SignatureRefused: the checkpoint is not signed by one of the keys.
+        Unreachable: a store cannot be read.
+    """
+    numbers, records = checkpoints.numbers(ledger.target), ledger.records()
+    if not numbers:
+        return ["no checkpoint of the ledger yet"]
+    newest = numbers[-1]
+    data = checkpoints.read(ledger.target, newest) or b""
+    head = open_checkpoint(data, ledger.target, newest, keys).head
+    if newest > len(records) or records[newest - 1].digest != head:
+        raise LedgerTampered(
+            f"the ledger of {ledger.target} is not the one that checkpoint {newest} names",
+            found=f"{len(records)} records that follow one another",
+            allowed=f"record {newest} with hash {head}",
+            next_step=f"slipway audit verify {ledger.target.app} {ledger.target.environment}",
+        )
+    return [f"ledger agrees with checkpoint {newest}"]
 
 
 @dataclass(frozen=True)

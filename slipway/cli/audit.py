@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from slipway.audit import Audit, audit_ledger, require_sound
-from slipway.cli.chains import chosen_targets, open_store
+from slipway.cli.chains import open_store, unknown_target
 from slipway.cli.options import Json
 from slipway.cli.output import emit_json, out, table
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import public_half, public_keys
 from slipway.errors import BadInput
+from slipway.ledger import LedgerStore
 from slipway.receipt import verify_receipt
+from slipway.release import Target
 from slipway.settings import RuntimeSettings
 
 audit = typer.Typer(no_args_is_help=True, help="Check the ledger.")
@@ -32,7 +34,7 @@ def verify(
     keys = public_keys(public) if public.exists() else []
     found = [
         audit_ledger(open_store(settings), target, elsewhere, keys)
-        for target in chosen_targets(settings, app, environment)
+        for target in _targets(settings, elsewhere, app, environment)
     ]
     if json:
         emit_json([{**one.model_dump(mode="json"), "is_sound": one.is_sound} for one in found])
@@ -41,6 +43,21 @@ def verify(
         out().print(table("", columns, [_cells(one) for one in found]))
     for one in found:
         require_sound(one)
+
+
+def _targets(
+    settings: RuntimeSettings, elsewhere: LedgerStore, app: str | None, environment: str | None
+) -> list[Target]:
+    """A chain that was removed whole still has its checkpoints."""
+    every = {*open_store(settings).targets(), *elsewhere.targets()}
+    found = [
+        target
+        for target in sorted(every, key=str)
+        if app in (None, target.app) and environment in (None, target.environment)
+    ]
+    if not found and app:
+        raise unknown_target(settings, "/".join(filter(None, (app, environment))))
+    return found
 
 
 def _cells(found: Audit) -> list[str]:

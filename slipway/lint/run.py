@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from importlib import import_module
@@ -13,7 +14,7 @@ from slipway.ledger import utc_now
 from slipway.lint import rules as package
 from slipway.lint.config import CONFIG, LintConfig, parse_config
 from slipway.lint.finding import Finding, Rule
-from slipway.lint.source import Project, Source, kind_of
+from slipway.lint.source import Kind, Project, Source, kind_of
 
 LONGEST = 1_000_000
 UNREADABLE = "SLW000"
@@ -59,7 +60,10 @@ def judge(sources: Iterable[Source], config: LintConfig, today: date) -> list[Fi
             source.parse()
             readable.append(source)
         except BadInput as error:
-            found.append(_unreadable(source, error))
+            if source.is_template:
+                readable.append(replace(source, kind=Kind.TEXT))
+            else:
+                found.append(_unreadable(source, error))
     project = Project(readable)
     for source in readable:
         for rule in rules():

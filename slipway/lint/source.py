@@ -75,6 +75,11 @@ class Source:
     kind: Kind
     text: str
 
+    @property
+    def is_template(self) -> bool:
+        """Whether it becomes YAML only once a tool such as Helm has filled it in."""
+        return self.kind is Kind.YAML and "{{" in self.text
+
     @cached_property
     def lines(self) -> list[tuple[int, str]]:
         """Every line with its number, from 1."""

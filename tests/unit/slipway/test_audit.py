@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.audit import Audit, audit_ledger, require_sound
+from slipway.audit import Audit, audit_ledger, hold_to_checkpoint, require_sound
 from slipway.checkpoint import Witness, checkpoint_now, checkpoint_of, sign_checkpoint
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import own_key, public_half, public_keys
@@ -234,6 +234,32 @@ def test_end_without_checkpoint_is_told(world: World) -> None:
     audit = world.audit()
     assert audit.is_sound
     assert audit.open_end == 1
+
+
+def hold(world: World) -> list[str]:
+    keys = public_keys(public_half(world.key))
+    return hold_to_checkpoint(Ledger(world.store, PROD, "robot"), world.elsewhere, keys)
+
+
+def test_release_builds_only_on_the_chain_that_the_checkpoint_names(world: World) -> None:
+    """I7: a chain that was cut, holed or written anew is not built upon."""
+    assert hold(world) == ["ledger agrees with checkpoint 8"]
+    Ledger(world.store, PROD, "robot").append(Kind.OBSERVED, {})
+    assert hold(world) == ["ledger agrees with checkpoint 8"]
+    edit_the_actor(world, 9)
+    edit_the_actor(world, 8)
+    delete(world, 9)
+    with pytest.raises(LedgerTampered, match="not the one that checkpoint 8 names"):
+        hold(world)
+    delete(world, 4)
+    with pytest.raises(LedgerTampered, match="found: 3 records") as tampered:
+        hold(world)
+    assert tampered.value.next_step == "slipway audit verify shop prod"
+
+
+def test_chain_without_checkpoints_is_told(world: World) -> None:
+    world.forget_checkpoints()
+    assert hold(world) == ["no checkpoint of the ledger yet"]
 
 
 def test_empty_ledger_is_sound(tmp_path: Path) -> None:

@@ -166,6 +166,15 @@ def test_file_that_cannot_be_parsed_is_a_finding(path: str, text: str, line: int
     assert (found.rule, found.line) == ("SLW000", line)
 
 
+def test_template_of_yaml_is_read_as_text() -> None:
+    """A chart's template is no YAML yet; rules on lines still hold."""
+    text = "{{- if .x }}\na: {{ .y }}\n{{- end }}\nrole: arn:aws:iam::{}:role/x\n".replace(
+        "{}", "210987654321"
+    )
+    (found,) = judge([source("templates/a.yaml", text)], LintConfig(), TODAY)
+    assert (found.rule, found.line) == ("SLW010", 4)
+
+
 @given(st.sampled_from(sorted({case["file"] for _, case in GOOD + BAD})), st.text(max_size=300))
 def test_any_text_ends_in_findings(path: str, text: str) -> None:
     """G3: no input, however odd, ends in anything but findings."""
