@@ -74,8 +74,9 @@ def _line_of(document: Document, path: Path) -> int:
 
 
 def _problem(details: ErrorDetails, model: type[BaseModel], document: Document) -> Problem:
-    path = tuple(part for part in details["loc"] if part != "[key]")
-    kind = details["type"]
+    kind, path = details["type"], details["loc"]
+    if kind == "value_error" and path[-1:] == ("[key]",):
+        path = path[:-1]
     if kind == "extra_forbidden":
         return _unknown_key(path, model)
     if kind == "missing":

@@ -172,6 +172,12 @@ def test_deep_and_long_texts_end_soon(text):
         parse(text.encode())
 
 
+@pytest.mark.parametrize("path", ["[key]", "images.[key]", "config.[key]", "images.web.[key]"])
+def test_a_key_may_be_called_as_pydantic_calls_keys(path):
+    with pytest.raises(BadInput, match=r"'\[key\]' \(line"):
+        parse(written(changed({"set": {path: {}}})))
+
+
 def test_terminal_codes_never_reach_an_error(capsys):
     """G5: what is shown of a bad value is escaped."""
     with pytest.raises(BadInput) as refused:
