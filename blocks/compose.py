@@ -23,7 +23,7 @@ from slipway.candidate import Candidate, environment_of, read_candidate, release
 from slipway.checkpoint import Witness
 from slipway.claim import open_claim
 from slipway.directory_store import DirectoryStore
-from slipway.dsse import public_half, public_keys
+from slipway.dsse import deployer_keys
 from slipway.engine import Engine
 from slipway.errors import BadInput, Unreachable
 from slipway.execution import Perform, Tools, directly
@@ -139,8 +139,7 @@ class Installation:
 
     def receipt_keys(self) -> list[Ed25519PublicKey]:
         """Public keys of the deployers whose receipts count: our own, and those trusted beside."""
-        own = public_half(self.settings.receipt_key)
-        return public_keys(own) if own.exists() else []
+        return deployer_keys(self.settings.receipt_key, self.settings.state)
 
     def engine(self, target: Target, door: Door | None = None) -> Engine:
         """An engine to roll back, drill and recover: all it needs is in the ledger."""

@@ -156,6 +156,17 @@ def public_keys(path: Path) -> list[Ed25519PublicKey]:
         raise _unreachable(path, error) from error
 
 
+def deployer_keys(own: Path, state: Path) -> list[Ed25519PublicKey]:
+    """Public keys whose receipts and checkpoints count here.
+
+    Args:
+        own: file of the own private key; its public half counts once it was made.
+        state: its folder `deployer-keys` holds those of other machines, as `*.pem`.
+    """
+    places = [public_half(own), state / "deployer-keys"]
+    return [key for place in places if place.exists() for key in public_keys(place)]
+
+
 def public_pem(key: Ed25519PublicKey) -> bytes:
     """The key as PEM."""
     return key.public_bytes(

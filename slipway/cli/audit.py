@@ -10,7 +10,7 @@ from slipway.cli.chains import open_store, unknown_target
 from slipway.cli.options import Json
 from slipway.cli.output import emit_json, out, table
 from slipway.directory_store import DirectoryStore
-from slipway.dsse import public_half, public_keys
+from slipway.dsse import deployer_keys, public_keys
 from slipway.errors import BadInput
 from slipway.ledger import LedgerStore
 from slipway.receipt import verify_receipt
@@ -30,8 +30,7 @@ def verify(
     """Verify every record and checkpoint; name the first bad record. Exit code 7 where one is."""
     settings = RuntimeSettings()
     elsewhere = DirectoryStore(settings.checkpoint_folder)
-    public = public_half(settings.receipt_key)
-    keys = public_keys(public) if public.exists() else []
+    keys = deployer_keys(settings.receipt_key, settings.state)
     found = [
         audit_ledger(open_store(settings), target, elsewhere, keys)
         for target in _targets(settings, elsewhere, app, environment)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from slipway.dsse import (
     IN_TOTO,
+    deployer_keys,
     own_key,
     private_pem,
     public_half,
@@ -104,6 +105,16 @@ def test_public_keys_come_from_a_file_or_a_folder(tmp_path: Path) -> None:
         public_keys(tmp_path / "trusted")
     with pytest.raises(Unreachable, match="missing"):
         public_keys(tmp_path / "missing.pem")
+
+
+def test_keys_of_other_machines_count_beside_the_own(tmp_path: Path) -> None:
+    own = tmp_path / "keys" / "receipt.pem"
+    assert deployer_keys(own, tmp_path) == []
+    mine = own_key(own).public_key()
+    assert deployer_keys(own, tmp_path) == [mine]
+    (tmp_path / "deployer-keys").mkdir()
+    (tmp_path / "deployer-keys" / "worker.pem").write_bytes(public_pem(KEY.public_key()))
+    assert deployer_keys(own, tmp_path) == [mine, *TRUSTED]
 
 
 def test_key_in_a_folder_that_cannot_be_made_is_unreachable(tmp_path: Path) -> None:
