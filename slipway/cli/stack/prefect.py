@@ -173,8 +173,12 @@ class Prefect:
         return self._answers("/ready")
 
     def _start(self, name: str, argv: list[str], own: Mapping[str, str]) -> ProcessRecord:
-        environment = {**base_environment(os.environ), "PYTHONUNBUFFERED": "1", **own}
-        Path(own["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+        # Prefect leaves folders behind in the place for temporary ones.
+        scratch = self.settings.state / "tmp"
+        for folder in (scratch, Path(own["PREFECT_HOME"])):
+            folder.mkdir(parents=True, exist_ok=True)
+        passed_on = base_environment(os.environ)
+        environment = {**passed_on, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch), **own}
         return self.processes.start(name, argv, environment)
 
     def _run(self, name: str, argv: list[str], own: Mapping[str, str]) -> None:

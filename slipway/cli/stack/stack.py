@@ -90,6 +90,7 @@ def down(
             if processes.stop(name):
                 say(f"stopped {name}")
         processes.stop_orphans()
+        shutil.rmtree(settings.state / "tmp", ignore_errors=True)
         with _found_engine() as engine:
             if engine:
                 _clear_engine(settings, engine, say, apps=apps)
