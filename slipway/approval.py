@@ -66,6 +66,7 @@ class ApprovalRequest(Frozen):
         author: who wrote the source, as git says it; never approves it. None where unknown.
         requested_at: when the gate began to wait.
         gate: approvals that the candidate's own app file asks for.
+        changes: what the plan changes, one field a line, for the eyes of the approver.
     """
 
     candidate: CandidateDigest
@@ -76,6 +77,7 @@ class ApprovalRequest(Frozen):
     requested_at: Moment
     author: str | None = None
     gate: int = 1
+    changes: tuple[str, ...] = ()
 
 
 class Statement(Frozen):

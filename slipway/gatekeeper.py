@@ -71,6 +71,7 @@ class Gatekeeper:
             requested_at=self.ledger.clock(),
             author=self.author,
             gate=self.gate.approvals,
+            changes=tuple(str(change) for change in plan.changes),
         )
         waiting = pending_request(self.ledger.records(), new)
         if waiting and new.requested_at <= waiting.requested_at + self._strict().timeout:

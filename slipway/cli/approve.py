@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from slipway.approval import Decision, Statement, sign_statement
 from slipway.cli.chains import known_target, open_ledger
 from slipway.cli.options import Json
 from slipway.cli.output import emit_json, err, out
 from slipway.errors import BadInput
+from slipway.explanations import printable
 from slipway.gatekeeper import hand_in, last_request
 from slipway.ledger import utc_now
 from slipway.settings import RuntimeSettings
@@ -45,6 +47,8 @@ def approve(
         approver=approver or settings.actor,
         expires=utc_now() + timedelta(minutes=valid),
     )
+    if not only_print:
+        _show_request(settings, statement)
     text = sign_statement(statement, key)
     record = None if only_print else _hand_in(settings, statement, text)
     if json:
@@ -55,14 +59,23 @@ def approve(
         err().print(f"recorded as {record} in the ledger of {app}/{environment}")
 
 
-def _hand_in(settings: RuntimeSettings, statement: Statement, text: str) -> int:
+def _show_request(settings: RuntimeSettings, statement: Statement) -> None:
+    """What is about to be signed, in the words of the ledger."""
     target = known_target(settings, statement.app, statement.environment)
-    ledger = open_ledger(settings, target)
-    if last_request(ledger.records(), statement.plan) is None:
+    request = last_request(open_ledger(settings, target).records(), statement.plan)
+    if request is None:
         raise BadInput(
             f"no gate of {target} waits for this plan",
             found=statement.plan,
             allowed="the plan of a release that waits",
             next_step=f"slipway status {target.app} {target.environment}",
         )
+    err().print(f"{statement.decision} {request.requested_by}'s release to {target}, which changes")
+    for change in request.changes:
+        err().print(f"  {escape(printable(change))}")
+
+
+def _hand_in(settings: RuntimeSettings, statement: Statement, text: str) -> int:
+    target = known_target(settings, statement.app, statement.environment)
+    ledger = open_ledger(settings, target)
     return hand_in(ledger, text, settings.allowed_signers_file).number
