@@ -39,6 +39,7 @@ from slipway.platform import Platform
 from slipway.receipt import ReceiptDemand, Receipts
 from slipway.release import Target, parse_spec
 from slipway.secret import SecretSource
+from slipway.secret_formats import check_formats
 from slipway.settings import RuntimeSettings
 
 DOCKER = "docker"
@@ -225,8 +226,16 @@ class Release:
         elsewhere = DirectoryStore(installation.settings.checkpoint_folder)
         held = hold_to_checkpoint(self.ledger, elsewhere, installation.receipt_keys())
         today = self.ledger.clock().date()
-        return held + supply_facts(
-            self.candidate, installation.registry, installation.settings, today
+        proved = supply_facts(self.candidate, installation.registry, installation.settings, today)
+        return held + proved + self._formats(order)
+
+    def _formats(self, order: Order) -> list[str]:
+        serving = serving_release(self.ledger.records())
+        return check_formats(
+            self.candidate.appfile.secrets,
+            order.spec.secrets,
+            serving.spec.secrets if serving else {},
+            LateSecrets(self.installation, self.target),
         )
 
 

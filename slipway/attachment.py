@@ -16,7 +16,6 @@ from slipway.statement import parse_statement
 
 ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 ENVELOPE_BYTES = 32 * 1024 * 1024
-ENVELOPES = 100
 _CONFIG = Blob(
     "application/vnd.oci.image.config.v1+json",
     canonical_json(
@@ -82,10 +81,7 @@ def read_attachment(manifest_data: bytes, fetch: Fetch) -> list[bytes]:
 def _layers(manifest_data: bytes | None) -> tuple[Descriptor, ...]:
     if manifest_data is None:
         return ()
-    layers = read_manifest(manifest_data, "attestations").layers
-    if len(layers) > ENVELOPES:
-        raise BadInput("too many attestations", found=str(len(layers)), allowed=str(ENVELOPES))
-    return layers
+    return read_manifest(manifest_data, "attestations").layers
 
 
 def _descriptor(layer: Descriptor) -> JsonObject:

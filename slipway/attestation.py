@@ -1,4 +1,4 @@
-"""Attestations of a candidate: signed after the build, verified before anything is deployed.
+"""Attestations of a candidate, verified before anything is deployed.
 
 A statement counts where a trusted key signed it and it speaks of exactly the candidate's digests.
 """
@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from slipway.candidate import Candidate
-from slipway.canonical import JsonObject, canonical_json, sha256_digest
-from slipway.dsse import IN_TOTO, seal, unseal
+from slipway.canonical import canonical_json, sha256_digest
+from slipway.dsse import IN_TOTO, unseal
 from slipway.errors import BadInput, ScanFailed, ScanRefused, SignatureRefused
 from slipway.names import Reference
 from slipway.scan import Verdict, parse_verdict, policy_digest, refuse_failing
@@ -20,48 +20,11 @@ from slipway.statement import (
     PROVENANCE_TYPE,
     SBOM_TYPE,
     VERDICT_TYPE,
-    BuildFacts,
     Statement,
     parse_statement,
-    provenance,
-    sbom,
-    scan_verdict,
     subject,
     subjects_of,
 )
-
-
-def attest(
-    candidate: Candidate,
-    facts: BuildFacts,
-    sboms: Mapping[str, JsonObject],
-    verdicts: Sequence[Verdict],
-    key: Ed25519PrivateKey,
-) -> list[bytes]:
-    """Signed envelopes: provenance, then an SBOM and a verdict of each image.
-
-    Args:
-        sboms: image name to CycloneDX document.
-        verdicts: one of each image.
-
-    Raises:
-        BadInput: an SBOM or verdict is missing, foreign or of another digest.
-    """
-    by_image = {verdict.image: verdict for verdict in verdicts}
-    names = sorted(candidate.images)
-    if sorted(sboms) != names or sorted(by_image) != names:
-        raise BadInput(
-            "every image needs one SBOM and one scan verdict",
-            found=f"SBOMs of {', '.join(sorted(sboms))}; verdicts of {', '.join(sorted(by_image))}",
-            allowed=", ".join(names),
-        )
-    images = candidate.images
-    statements = [
-        provenance(candidate, facts),
-        *(sbom(images[name], sboms[name]) for name in names),
-        *(scan_verdict(images[name], by_image[name]) for name in names),
-    ]
-    return [seal(statement.payload(), IN_TOTO, key) for statement in statements]
 
 
 @dataclass(frozen=True, slots=True)

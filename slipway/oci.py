@@ -15,7 +15,7 @@ from slipway.names import Digest
 from slipway.release import Frozen
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-MANIFEST_BYTES = 256 * 1024
+MANIFEST_BYTES = 1024 * 1024
 
 Fetch: TypeAlias = Callable[[str], bytes]
 """Bytes of the blob with that digest, out of a registry."""
@@ -58,7 +58,7 @@ class Manifest(Frozen):
     mediaType: Literal["application/vnd.oci.image.manifest.v1+json"]  # noqa: N815
     artifactType: str | None = None  # noqa: N815
     config: Descriptor
-    layers: Annotated[tuple[Descriptor, ...], Field(max_length=200)]
+    layers: Annotated[tuple[Descriptor, ...], Field(max_length=1000)]
 
 
 def manifest(config: Blob, layers: Sequence[JsonObject], artifact_type: str | None = None) -> bytes:

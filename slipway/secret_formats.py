@@ -6,9 +6,34 @@ from collections.abc import Callable, Mapping
 
 from pydantic import SecretStr
 
+from slipway.appfile import Secret
 from slipway.errors import SecretMissing
+from slipway.secret import SecretReader
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+", re.IGNORECASE)
+
+
+def check_formats(
+    schemas: Mapping[str, Secret],
+    versions: Mapping[str, str],
+    serving: Mapping[str, str],
+    read: SecretReader,
+) -> list[str]:
+    """Read each version that does not serve yet, hold it to its format; the facts.
+
+    Args:
+        schemas: secret name to what the app file says of it.
+        versions: secret name to the version that is wanted.
+        serving: secret name to the version that serves; it was checked before, and is not read.
+
+    Raises:
+        SecretMissing: a value is gone or has another format.
+        Unreachable: the source did not answer.
+    """
+    new = [name for name in schemas if versions[name] != serving.get(name)]
+    for name in new:
+        check_format(name, schemas[name].format, read(name, versions[name]))
+    return [f"secret {name} has the format {schemas[name].format}" for name in new]
 
 
 def check_format(name: str, kind: str, value: SecretStr) -> None:

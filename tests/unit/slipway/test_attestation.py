@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.attachment import attach, attachment_tag, read_attachment
-from slipway.attestation import Expectations, attest, verify_attestations
+from slipway.attestation import Expectations, verify_attestations
 from slipway.candidate import build_candidate
 from slipway.dsse import IN_TOTO, seal
 from slipway.errors import BadInput, Refused, ScanRefused, SignatureRefused, Tampered
@@ -98,8 +98,7 @@ def verify(built, envelopes, keys=(KEY,), **expectations):
 def test_what_the_build_signs_is_proved():
     built = candidate()
     verdicts = [verdict(built, "api"), verdict(built, "proxy")]
-    envelopes = attest(built, FACTS, {"api": SBOM, "proxy": SBOM}, verdicts, KEY)
-    evidence = verify(built, envelopes, builders=(FACTS.builder,))
+    evidence = verify(built, signed(statements(built)), builders=(FACTS.builder,))
     assert evidence.builder == FACTS.builder
     assert evidence.verdicts == {"api": verdicts[0], "proxy": verdicts[1]}
     assert evidence.facts == (
@@ -263,16 +262,6 @@ def test_junk_beside_good_envelopes_does_no_harm():
 def test_any_bytes_are_no_proof(data):
     with pytest.raises(SignatureRefused):
         verify(candidate(), [data])
-
-
-@pytest.mark.parametrize(
-    ("sboms", "names"),
-    [({"api": SBOM}, ["api", "proxy"]), ({"api": SBOM, "proxy": SBOM}, ["api"])],
-)
-def test_the_build_signs_nothing_incomplete(sboms, names):
-    built = candidate()
-    with pytest.raises(BadInput, match="every image needs one SBOM and one scan verdict"):
-        attest(built, FACTS, sboms, [verdict(built, name) for name in names], KEY)
 
 
 def test_the_build_signs_nothing_foreign():

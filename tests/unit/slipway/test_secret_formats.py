@@ -3,8 +3,9 @@
 import pytest
 from pydantic import SecretStr
 
+from slipway.appfile import Secret
 from slipway.errors import SecretMissing
-from slipway.secret_formats import check_format
+from slipway.secret_formats import check_format, check_formats
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,22 @@ def test_refuses_another_format_without_showing_the_value(kind, value):
     with pytest.raises(SecretMissing, match="runtime secret database-url has not the format") as no:
         check_format("database-url", kind, SecretStr(value))
     assert "canary" not in f"{no.value}{no.value.next_step}{no.value.__cause__}"
+
+
+def test_only_new_versions_are_read_and_held_to_their_format():
+    """A version that serves was checked when it came; its source may be unreachable now (D5)."""
+    schemas = {name: Secret(format=kind, owner="t") for name, kind in FORMATS.items()}
+    read = []
+
+    def reader(name, version):
+        read.append((name, version))
+        return SecretStr("https://host/x")
+
+    facts = check_formats(schemas, {"a": "2", "b": "5"}, {"a": "1", "b": "5"}, reader)
+    assert read == [("a", "2")]
+    assert facts == ["secret a has the format url"]
+    with pytest.raises(SecretMissing, match="runtime secret b has not the format"):
+        check_formats(schemas, {"a": "2", "b": "6"}, {}, reader)
+
+
+FORMATS = {"a": "url", "b": "json"}
