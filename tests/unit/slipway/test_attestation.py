@@ -1,6 +1,9 @@
 """Attestations: only trusted signatures over exactly these digests count (F5, F6, F8)."""
 
+import base64
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from slipway.attachment import attach, attachment_tag, read_attachment
 from slipway.attestation import Expectations, verify_attestations
 from slipway.candidate import build_candidate
-from slipway.dsse import IN_TOTO, seal
+from slipway.dsse import IN_TOTO, public_pem, seal
 from slipway.errors import BadInput, Refused, ScanRefused, SignatureRefused, Tampered
 from slipway.names import parse_reference
 from slipway.scan import Database, Finding, Report, judge
@@ -326,3 +329,24 @@ def test_a_statement_is_read_back():
     found = provenance(candidate(), FACTS)
     assert parse_statement(found.payload()) == found
     assert isinstance(found, Statement)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is the other implementation")
+def test_another_implementation_verifies_the_same_bytes(tmp_path):
+    """The pre-authentication encoding written out by hand, the signature checked by openssl."""
+    envelope = json.loads(signed(statements(candidate()))[0])
+    payload = base64.b64decode(envelope["payload"])
+    message = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
+    files = {"m": message, "s": base64.b64decode(envelope["signatures"][0]["sig"])}
+    files["k"] = public_pem(KEY.public_key())
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "k", "-rawin"]
+    found = subprocess.run(
+        [*command, "-in", "m", "-sigfile", "s"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout.strip()) == (0, "Signature Verified Successfully")
