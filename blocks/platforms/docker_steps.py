@@ -128,6 +128,7 @@ class Forward:
         return docker_settle.settle(self._place(api), self.spec, context)
 
     def traffic_switched(self, api: docker.APIClient, context: StepContext) -> JsonObject:
+        refuse_stale(api, self.spec.target, context)
         serving = self._front(api, self.spec)
         previous = self._fallback(api)
         routes = commit(
