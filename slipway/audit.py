@@ -16,6 +16,8 @@ from slipway.errors import LedgerTampered
 from slipway.ledger import Ledger, LedgerStore, Record, genesis, parse_record
 from slipway.release import Frozen, Target
 
+LINES = 10
+
 
 class BadRecord(Frozen):
     """A record that is not what was written, and how that shows."""
@@ -102,9 +104,10 @@ def require_sound(audit: Audit) -> None:
     if audit.is_sound:
         return
     lines = [*(str(item) for item in audit.bad), *audit.bad_checkpoints]
+    more = [f"and {len(lines) - LINES} more"] if len(lines) > LINES else []
     raise LedgerTampered(
         f"the ledger of {audit.target} is not what was written: {lines[0]}",
-        evidence=lines,
+        evidence=lines[:LINES] + more,
         next_step="stop releasing to it; compare with a copy of the ledger from before",
     )
 

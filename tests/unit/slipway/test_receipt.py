@@ -17,6 +17,7 @@ from slipway.errors import ReceiptMissing, SignatureRefused
 from slipway.ledger import Kind
 from slipway.receipt import (
     DEPLOYMENT_TYPE,
+    Deployment,
     ReceiptDemand,
     Receipts,
     receipt_of,
@@ -186,3 +187,9 @@ async def test_engine_closes_with_a_checkpoint(world: World, key: Path, tmp_path
     audit = audit_ledger(world.ledger().store, TARGET, elsewhere, [own_key(key).public_key()])
     assert audit.is_sound
     assert audit.checkpoint == audit.records == len(world.records())
+
+
+def test_predicate_is_documented() -> None:
+    """Every field of the predicate is in docs/ledger.md."""
+    text = Path("docs/ledger.md").read_text()
+    assert [name for name in Deployment.model_fields if f"`{name}`" not in text] == []
