@@ -1,4 +1,4 @@
-"""Every block type of Slipway, for `prefect block register -m blocks.catalogue`."""
+"""Every kind of block. Registered by: prefect block register -m blocks.catalogue"""
 
 from blocks.ledgers.directory import DirectoryLedger
 from blocks.platforms.docker import DockerPlatform

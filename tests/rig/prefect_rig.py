@@ -1,0 +1,272 @@
+"""A Prefect server, worker and keeper of their own, beside a throwaway registry."""
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import SecretStr
+
+from blocks.registries.artifacts import push_attestations, push_candidate
+from blocks.registries.oci import Registry
+from blocks.registries.transport import Credentials, Transport
+from slipway.attestation import attest
+from slipway.candidate import Candidate, build_candidate
+from slipway.canonical import sha256_digest
+from slipway.cli.stack.prefect import (
+    KEEPER,
+    SERVER,
+    WORKER,
+    Prefect,
+    base_environment,
+    client_environment,
+)
+from slipway.cli.stack.processes import Processes, ProcessRecord
+from slipway.cli.stack.settings import StackSettings
+from slipway.directory_store import DirectoryStore
+from slipway.ledger import Ledger
+from slipway.names import parse_reference
+from slipway.release import Target
+from slipway.scan import Database, Report, judge
+from slipway.source import Source
+from slipway.statement import BuildFacts
+from tests.rig.docker_rig import CREDENTIALS, Rig, free_port, remove_target
+
+APPFILE = """
+app: {app}
+images: {{web: {{port: 8000, config: {{VERSION: "{version}", MODE: "{mode}"}}}}}}
+{secrets}
+environments:
+  dev: {{port: {ports[0]}, gate: {{approvals: 0}}, health: {{bake: 500ms, deadline: 20s}}}}
+  stage:
+    port: {ports[1]}
+    gate: {{approvals: 0}}
+    health: {{bake: 500ms, deadline: 20s}}
+    drill: {{budget: 60s}}
+  prod:
+    port: {ports[2]}
+    gate: {{approvals: 1, timeout: {timeout}}}
+    health: {{bake: 500ms, deadline: 20s}}
+"""
+SBOM = {"bomFormat": "CycloneDX", "specVersion": "1.6"}
+FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+ENVIRONMENTS = ("dev", "stage", "prod")
+
+
+@dataclass
+class App:
+    """An app of a test's own: its name, ports and candidates."""
+
+    rig: "PrefectRig"
+    name: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:8]}")
+    ports: list[int] = field(default_factory=lambda: [free_port() for _ in ENVIRONMENTS])
+
+    def candidate(
+        self, version: str, mode: str = "ok", *, timeout: str = "60s", secrets: str = ""
+    ) -> str:
+        """Push a candidate with its attestations; its reference."""
+        text = APPFILE.format(
+            app=self.name,
+            version=version,
+            mode=mode,
+            ports=self.ports,
+            timeout=timeout,
+            secrets=f"secrets: {secrets}" if secrets else "",
+        )
+        return self.rig.push(text)
+
+    def target(self, environment: str) -> Target:
+        return Target(app=self.name, environment=environment)
+
+    def ledger(self, environment: str) -> Ledger:
+        return self.rig.ledger(self.target(environment))
+
+    def answer(self, environment: str) -> str:
+        """What the app says to a user."""
+        port = self.ports[ENVIRONMENTS.index(environment)]
+        return httpx.get(f"http://127.0.0.1:{port}/version", timeout=10).text
+
+    def close(self) -> None:
+        for environment in ENVIRONMENTS:
+            remove_target(self.rig.docker.engine, self.target(environment))
+
+
+@dataclass
+class PrefectRig:
+    """Attributes: docker, the registry's rig; folder, all state; image, the test app by digest."""
+
+    docker: Rig
+    folder: Path
+    image: str
+    signers: Path
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    port: int = field(default_factory=free_port)
+
+    @property
+    def settings(self) -> StackSettings:
+        return StackSettings(
+            name=f"test-{self.port}",
+            state=self.folder,
+            registry_port=self.docker.port,
+            prefect_port=self.port,
+        )
+
+    @property
+    def processes(self) -> Processes:
+        return Processes(self.folder / "processes", self.folder / "logs")
+
+    @property
+    def prefect(self) -> Prefect:
+        return Prefect(self.settings, self.processes, print)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What worker, keeper and operators have."""
+        return {
+            **client_environment(self.settings),
+            "SLIPWAY_STATE": str(self.folder),
+            "SLIPWAY_ALLOWED_SIGNERS": str(self.signers),
+            "SLIPWAY_REGISTRY_USERNAME": CREDENTIALS["username"],
+            "SLIPWAY_REGISTRY_PASSWORD_FILE": str(self.folder / "registry-password"),
+            "SLIPWAY_ACTOR": "robot",
+            "SLIPWAY_SECRETS": "prefect",
+        }
+
+    @property
+    def api(self) -> httpx.Client:
+        return httpx.Client(base_url=self.settings.prefect_api, timeout=30)
+
+    def start(self) -> "PrefectRig":
+        """Server, worker and keeper are up, every deployment of prefect.yaml is registered."""
+        self._write_keys()
+        server = self.prefect.start_server()
+        self.prefect.wait_for_server(server)
+        self.start_worker()
+        self.prefect.register(self.environment)
+        self.prefect.start_keeper(self.environment)
+        return self
+
+    def _write_keys(self) -> None:
+        password = self.folder / "registry-password"
+        password.write_text(CREDENTIALS["password"])
+        password.chmod(0o600)
+        public = self.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        (self.folder / "trusted-keys").mkdir()
+        (self.folder / "trusted-keys" / "build.pem").write_bytes(public)
+
+    def start_worker(self) -> ProcessRecord:
+        record = self.prefect.start_worker(self.environment)
+        self.prefect.wait_for_worker(record)
+        return record
+
+    def process(self, name: str) -> ProcessRecord:
+        """One of SERVER, WORKER, KEEPER."""
+        record = self.processes.read(name)
+        assert record
+        return record
+
+    def close(self) -> None:
+        for name in (KEEPER, WORKER, SERVER):
+            self.processes.stop(name)
+        self.processes.stop_orphans()
+
+    def registry(self) -> Registry:
+        login = Credentials(CREDENTIALS["username"], SecretStr(CREDENTIALS["password"]))
+        return Registry(Transport(f"127.0.0.1:{self.docker.port}", login))
+
+    def push(self, appfile: str) -> str:
+        """A candidate of the test app, signed, scanned and listed; its reference."""
+        source = Source(repository="https://git.example/app.git", revision="ab" * 20)
+        images = {"web": parse_reference(self.image)}
+        candidate = build_candidate(appfile.encode(), source, images)
+        registry = self.registry()
+        try:
+            reference = push_candidate(registry, candidate, sha256_digest(appfile.encode())[7:19])
+            push_attestations(registry, reference, self._envelopes(candidate))
+        finally:
+            registry.close()
+        return str(reference)
+
+    def _envelopes(self, candidate: Candidate) -> list[bytes]:
+        now = datetime.now(UTC)
+        facts = BuildFacts(
+            builder="https://slipway.invalid/builders/local",
+            invocation="1",
+            started=now,
+            finished=now,
+        )
+        report = Report(
+            image="web",
+            digest=candidate.images["web"].digest,
+            scanner="trivy",
+            database=Database(name="db", version="2", updated=now),
+            packages=3,
+        )
+        verdict = judge(report, candidate.appfile.scan, now.date())
+        return attest(candidate, facts, {"web": SBOM}, [verdict], self.key)
+
+    def ledger(self, target: Target) -> Ledger:
+        return Ledger(DirectoryStore(self.folder / "ledger"), target, "tester")
+
+    def run(self, *argv: str, seconds: float = 180) -> "subprocess.CompletedProcess[str]":
+        """A command of this environment, as an operator's shell runs it."""
+        return subprocess.run(
+            [sys.executable, "-m", *argv],
+            env={**base_environment(os.environ), **self.environment},
+            cwd=self.folder,
+            timeout=seconds,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def trigger(
+        self, deployment: str, *extra: str, **parameters: Any
+    ) -> "subprocess.CompletedProcess[str]":
+        """`prefect deployment run DEPLOYMENT --param ... --watch`."""
+        given = [
+            word for name, value in parameters.items() for word in ("--param", f"{name}={value}")
+        ]
+        return self.run("prefect", "deployment", "run", deployment, *given, "--watch", *extra)
+
+    def start_run(self, deployment: str, **parameters: Any) -> str:
+        """Start a run and return its id; SQLite may ask for patience."""
+        with self.api as api:
+            found = api.get(f"/deployments/name/{deployment}").raise_for_status().json()
+            url = f"/deployments/{found['id']}/create_flow_run"
+            for _ in range(10):
+                answer = api.post(url, json={"parameters": parameters})
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                time.sleep(1)
+            return str(answer.raise_for_status().json()["id"])
+
+    def final_state(self, run_id: str, seconds: float = 120) -> dict[str, Any]:
+        """The state in which the run ended."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            state = self.flow_run(run_id)["state"]
+            if state["type"] in FINAL:
+                return dict(state)
+            time.sleep(0.5)
+        raise TimeoutError(f"run {run_id} does not end: {state}")
+
+    def flow_run(self, run_id: str) -> dict[str, Any]:
+        with self.api as api:
+            return dict(api.get(f"/flow_runs/{run_id}").raise_for_status().json())
+
+    def runs(self, **filters: Any) -> list[dict[str, Any]]:
+        """Flow runs that the filter lets through, newest first."""
+        body = {"flow_runs": filters, "sort": "START_TIME_DESC"}
+        with self.api as api:
+            return list(api.post("/flow_runs/filter", json=body).raise_for_status().json())
