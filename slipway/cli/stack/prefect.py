@@ -152,6 +152,7 @@ class Prefect:
         current = sources_hash(PROJECT)
         if stamp.exists() and stamp.read_text() == current:
             return False
+        self.say("registering block types and flows with Prefect")
         if importlib.util.find_spec(BLOCK_CATALOGUE):
             argv = _prefect("block", "register", "-m", BLOCK_CATALOGUE)
             self._run("register-blocks", argv, environment)

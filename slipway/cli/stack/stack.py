@@ -159,7 +159,7 @@ def _services(
     registry, prefect = Registry(settings), Prefect(settings, processes, print)
     container = find_container(engine, registry.container_name) if engine else None
     services = [
-        Service("docker engine", engine is not None, engine.api.base_url if engine else ""),
+        Service("docker engine", engine is not None, _version(engine)),
         Service("registry", bool(container) and registry.is_ready(), settings.registry),
         Service(
             "prefect server",
@@ -171,6 +171,10 @@ def _services(
     if processes.read(KEEPER):
         services.append(Service("keeper", processes.is_running(KEEPER), ""))
     return services
+
+
+def _version(engine: docker.DockerClient | None) -> str:
+    return f"version {engine.version()['Version']}" if engine else ""
 
 
 @contextmanager
