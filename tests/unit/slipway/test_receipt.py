@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,19 @@ async def test_receipt_that_says_something_else_is_refused(
     demand = ReceiptDemand(ledger.store, lambda: [own_key(key).public_key()])
     with pytest.raises(SignatureRefused):
         demand(order("a"), TARGET)
+
+
+@pytest.mark.parametrize("changes", ["subjects", "predicate_type"])
+async def test_receipt_is_about_the_candidate_it_names(
+    world: World, key: Path, changes: str
+) -> None:
+    """N06: offline too, the subjects must hold the candidate that the predicate names."""
+    keys = [own_key(key).public_key()]
+    statement = parse_statement(unseal(await release(world, key), IN_TOTO, keys))
+    other = {"subjects": {"shop": f"sha256:{'b' * 64}"}, "predicate_type": "urn:other:v1"}
+    sealed = seal(replace(statement, **{changes: other[changes]}).payload(), IN_TOTO, own_key(key))
+    with pytest.raises(SignatureRefused, match="not about the candidate"):
+        verify_receipt(sealed, keys)
 
 
 async def test_other_signed_statements_are_no_receipts(key: Path) -> None:
