@@ -148,10 +148,6 @@ class _Chain:
     origins: Mapping[str, str]
     parsed: dict[int, Record] = field(default_factory=dict)
 
-    @property
-    def numbers(self) -> range:
-        return range(1, max([0, *self.data, *self.heads]) + 1)
-
     def digest(self, number: int) -> str | None:
         stored = self.data.get(number)
         return None if stored is None else sha256_digest(stored)
@@ -165,18 +161,24 @@ class _Chain:
         return bad + list(self._rewritten(known))
 
     def _malformed(self) -> Iterator[BadRecord]:
-        last = max(self.data, default=0)
-        for number in self.numbers:
-            stored = self.data.get(number)
-            if stored is None:
-                cut = f"; the chain was cut after record {last}" if number > last else ""
-                yield BadRecord(number=number, why=f"is missing{cut}")
-                continue
+        yield from self._gaps()
+        for number in sorted(self.data):
             try:
-                self.parsed[number] = parse_record(stored, number)
+                self.parsed[number] = parse_record(self.data[number], number)
             except LedgerTampered as error:
                 why = error.message.removeprefix(f"ledger record {number} ")
                 yield BadRecord(number=number, why=why + self._origin(number))
+
+    def _gaps(self) -> Iterator[BadRecord]:
+        """One for each run of missing records, by its first."""
+        present = [0, *sorted(self.data)]
+        end = max([0, *self.heads]) + 1
+        for before, after in zip(present, [*present[1:], max(end, present[-1] + 1)], strict=True):
+            if after == before + 1:
+                continue
+            more = f", as are those up to {after - 1}" if after > before + 2 else ""
+            cut = f"; the chain was cut after record {before}" if after == end else ""
+            yield BadRecord(number=before + 1, why=f"is missing{more}{cut}")
 
     def _broken_links(self, known: set[int]) -> Iterator[BadRecord]:
         for number in self.parsed:
