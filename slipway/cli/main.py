@@ -7,10 +7,12 @@ import typer
 from slipway import __version__
 from slipway.cli.approve import approve
 from slipway.cli.audit import audit, receipt
+from slipway.cli.demo import demo
 from slipway.cli.deploy import deploy, plan
 from slipway.cli.doctor import doctor
 from slipway.cli.door import Door
 from slipway.cli.environment import take_stack_variables
+from slipway.cli.lint import lint
 from slipway.cli.local import down, up
 from slipway.cli.rollback import recover, rollback
 from slipway.cli.schema import schema
@@ -34,7 +36,9 @@ for panel, command in (
     (ACT, rollback),
     (ACT, recover),
     (CHECK, doctor),
+    (CHECK, lint),
     (CHECK, schema),
+    (LOCAL, demo),
     (LOCAL, up),
     (LOCAL, down),
 ):
