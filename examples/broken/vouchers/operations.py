@@ -24,7 +24,7 @@ def ready(
     """503 until the service can do its work, which needs its secret and rates."""
     try:
         config.voucher_key()
-        cache.current()
+        cache.check()
     except (ValueError, StaleRates) as error:
         raise HTTPException(503, str(error)) from error
     return {"status": "ready"}
