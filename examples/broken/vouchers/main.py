@@ -10,7 +10,6 @@ from vouchers import __version__, operations, signing
 from vouchers.rates import Rates
 from vouchers.settings import Settings, rates, settings
 
-
 app = FastAPI(title="Vouchers", version=__version__)
 app.include_router(operations.router)
 
