@@ -16,16 +16,15 @@ from slipway.oci import MANIFEST_TYPE
 _ROUNDS = 5
 
 
-def push_candidate(registry: Registry, candidate: Candidate) -> Reference:
+def push_candidate(registry: Registry, candidate: Candidate, tag: str) -> Reference:
     """Push a candidate; one that is there already is left alone.
 
     Raises:
-        TagMoved: the commit's tag names another candidate.
+        TagMoved: the tag, which is the commit's, names another candidate.
     """
     reference = candidate.reference
     for blob in candidate.blobs():
         registry.put_blob(reference.path, blob.data, blob.media_type)
-    tag = candidate.source.revision
     registry.put_manifest(reference.path, candidate.manifest(), MANIFEST_TYPE, tag)
     return reference
 

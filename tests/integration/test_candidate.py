@@ -15,13 +15,14 @@ from blocks.registries.artifacts import (
 )
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
-from slipway.attestation import Expectations, attest, verify_attestations
+from slipway.attestation import Expectations, verify_attestations
 from slipway.candidate import Candidate, build_candidate
+from slipway.dsse import IN_TOTO, seal
 from slipway.errors import BadInput, ImageMissing, SignatureRefused
 from slipway.names import Reference, parse_reference
 from slipway.scan import Database, Report, judge
 from slipway.source import Source
-from slipway.statement import BuildFacts
+from slipway.statement import BuildFacts, provenance, sbom, scan_verdict
 from tests.rig.docker_rig import CREDENTIALS, Rig
 
 pytestmark = pytest.mark.engine
@@ -34,6 +35,7 @@ environments: {dev: {port: 8001}}
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 FACTS = BuildFacts(builder="https://b.example/1", invocation="1", started=NOON, finished=NOON)
 EXPECTED = Expectations(today=date(2026, 6, 15), builders=(FACTS.builder,))
+TAG = "ab" * 20
 SBOM = {"bomFormat": "CycloneDX", "specVersion": "1.6"}
 
 
@@ -61,12 +63,14 @@ def envelopes_of(candidate: Candidate, key: Ed25519PrivateKey) -> list[bytes]:
         packages=3,
     )
     verdict = judge(report, candidate.appfile.scan, EXPECTED.today)
-    return attest(candidate, FACTS, {"web": SBOM}, [verdict], key)
+    web = candidate.images["web"]
+    said = [provenance(candidate, FACTS), sbom(web, SBOM), scan_verdict(web, verdict)]
+    return [seal(statement.payload(), IN_TOTO, key) for statement in said]
 
 
 def test_one_string_leads_to_everything(registry: Registry, candidate: Candidate) -> None:
     key = Ed25519PrivateKey.generate()
-    reference = push_candidate(registry, candidate)
+    reference = push_candidate(registry, candidate, TAG)
     push_attestations(registry, reference, envelopes_of(candidate, key))
     found = pull_candidate(registry, parse_reference(str(reference)))
     evidence = verify_attestations(
@@ -79,16 +83,16 @@ def test_one_string_leads_to_everything(registry: Registry, candidate: Candidate
 def test_pushing_again_changes_nothing(registry: Registry, candidate: Candidate) -> None:
     """E7: the same candidate and attestations are there already."""
     envelopes = envelopes_of(candidate, Ed25519PrivateKey.generate())
-    reference = push_candidate(registry, candidate)
+    reference = push_candidate(registry, candidate, TAG)
     first = push_attestations(registry, reference, envelopes)
-    assert push_candidate(registry, candidate) == reference
+    assert push_candidate(registry, candidate, TAG) == reference
     assert push_attestations(registry, reference, envelopes) == first
 
 
 def test_a_later_attestation_is_added(registry: Registry, candidate: Candidate) -> None:
     """A foreign signature beside the good ones neither counts nor harms (F5)."""
     key, foreign = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    reference = push_candidate(registry, candidate)
+    reference = push_candidate(registry, candidate, TAG)
     push_attestations(registry, reference, envelopes_of(candidate, foreign))
     found = pull_attestations(registry, reference)
     with pytest.raises(SignatureRefused, match="has no valid provenance"):
