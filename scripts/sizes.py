@@ -61,16 +61,19 @@ def measure(paths: list[Path]) -> dict[str, list[Size]]:
         text = path.read_text()
         where = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
         sizes["file"].append(Size(where, len(text.splitlines())))
-        for function, lines in functions(text):
+        for function, lines in functions(text, where):
             kind = "test function" if function.name.startswith("test_") else "function"
             sizes[kind].append(Size(f"{where}:{function.lineno} {function.name}", lines))
     return {kind: sorted(found, key=lambda size: -size.lines) for kind, found in sizes.items()}
 
 
-def functions(text: str) -> Iterator[tuple[Function, int]]:
-    """Each function of a module with its lines of code."""
-    code = code_lines(text)
-    for node in ast.walk(ast.parse(text)):
+def functions(text: str, where: str = "") -> Iterator[tuple[Function, int]]:
+    """Each function of a module with its lines of code; ends the run where it is not Python."""
+    try:
+        tree, code = ast.parse(text), code_lines(text)
+    except SyntaxError as error:
+        sys.exit(f"{where}:{error.lineno}: {error.msg}")
+    for node in ast.walk(tree):
         if isinstance(node, Function):
             own = code & set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
             yield node, len(own - set(not_its_own(node)))

@@ -14,6 +14,7 @@ from tests.lanes import (
     UNIT,
     UnknownLaneError,
     chosen,
+    lacks,
     lacks_engine,
     lane_of,
     run_engine,
@@ -61,10 +62,14 @@ def pytest_unconfigure() -> None:
     _home.cleanup()
 
 
+def marks(item: pytest.Item) -> list[str]:
+    return [marker.name for marker in item.iter_markers()]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lanes = chosen(config.getoption("lanes"))
     for item in items:
-        item.stash[LANE] = lane_of(marker.name for marker in item.iter_markers())
+        item.stash[LANE] = lane_of(marks(item))
         item.user_properties.append(("lane", item.stash[LANE]))
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LANES[item.stash[LANE]].seconds))
@@ -73,18 +78,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if item.stash[LANE] in lanes]
     items[:] = sorted(kept, key=lambda item: lanes.index(item.stash[LANE]))
-    prepare({item.stash[LANE] for item in items}, config)
-
-
-def prepare(lanes: set[str], config: pytest.Config) -> None:
-    """Install and start what the lanes need, before any test's time runs."""
     if not config.option.collectonly:
-        for name in lanes:
-            LANES[name].lacks()
+        # Installs and starts what is needed, before any test's time runs.
+        lacks(name for item in items for name in marks(item))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    reason = LANES[item.stash.get(LANE, UNIT)].lacks()
+    reason = lacks(marks(item))
     if reason:
         pytest.skip(f"{item.stash[LANE]} lane: {reason}")
 

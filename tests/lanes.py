@@ -5,6 +5,7 @@
     prefect  a Prefect server of its own, a worker, for some a browser
     chaos    kills things: engine and prefect together
 
+A test with two marks runs in the later lane and needs what both need.
 A test that cannot run says why. Under CI that is a failure: a skipped proof is no proof.
 
 Made a plugin by tests/conftest.py; the rest are pure functions.
@@ -53,7 +54,7 @@ def run_engine(act: str) -> subprocess.CompletedProcess[str]:
 LANES = {
     lane.name: lane
     for lane in (
-        Lane(UNIT, "needs nothing beyond this tree", 60, lacks_nothing),
+        Lane(UNIT, "needs nothing beyond this tree", 120, lacks_nothing),
         Lane("engine", "needs a Docker engine", 240, lacks_engine),
         Lane("prefect", "starts Prefect servers and workers of its own", 240, lacks_nothing),
         Lane("chaos", "kills servers, workers, flows and engines' calls", 600, lacks_engine),
@@ -83,6 +84,14 @@ def lane_of(markers: Iterable[str]) -> str:
     """The lane of a test with these markers: the last in the order of `LANES`, else unit."""
     given = set(markers)
     return next((name for name in reversed(LANES) if name in given), UNIT)
+
+
+def lacks(markers: Iterable[str]) -> str | None:
+    """What keeps a test with these markers from running; all its lanes' needs count."""
+    given = set(markers)
+    return next(
+        (why for lane in LANES.values() if lane.name in given and (why := lane.lacks())), None
+    )
 
 
 def strict(environment: os._Environ[str] | dict[str, str]) -> bool:

@@ -11,7 +11,7 @@ from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.rig.prefect_rig import App, PrefectRig
 
 __all__ = ["app", "keys", "prefect_rig", "sign"]
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(300)]
 
 DEPLOYMENTS = {
     "deploy/deploy",

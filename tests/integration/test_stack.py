@@ -26,7 +26,7 @@ from slipway.cli.stack.trivy import trivy_environment
 from slipway.cli.stack.variables import read_environment
 from slipway.errors import Unreachable
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(300)]
 
 
 def free_port() -> int:
