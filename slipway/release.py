@@ -85,7 +85,6 @@ class ReleaseSpec(Frozen):
         platform: which platform runs it, as the app file says; a rollback needs no app file.
         front: name of the service that receives traffic.
         port: where users reach it on the platform's address.
-        platform: `docker`, or a platform block; a rollback finds it without the registry.
         secrets: runtime secret name to version; never a value.
     """
 
@@ -94,7 +93,6 @@ class ReleaseSpec(Frozen):
     services: tuple[ServiceSpec, ...]
     front: Name
     port: Annotated[int, Field(ge=1, le=65535)]
-    platform: PlatformName = "docker"
     strategy: str = "blue-green"
     secrets: dict[Name, str] = {}
     health: Health = Health()
