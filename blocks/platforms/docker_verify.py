@@ -110,7 +110,7 @@ def bake(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
         while True:
             refuse_bad(place, containers, watch, patience)
             answer = ask_probe(place, spec)
-            hits.count(answer.status in spec.health.expect)
+            hits.count(is_good(spec, answer))
             elapsed = time.monotonic() - started
             if elapsed >= window and hits.is_enough:
                 break
@@ -125,10 +125,23 @@ def bake(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
 
 
 def ask_probe(place: Place, spec: ReleaseSpec) -> Answer:
-    """One answer of what serves, without fallback."""
-    with engine_errors(f"probing {spec.target}"):
-        proxy = names.proxy_name(spec.target)
-        return http_get(place.api, proxy, docker_proxy.PROBE, spec.health.path)
+    """What serves, asked without fallback whether it lives and whether it can serve.
+
+    An app that turned ready and broke under traffic often still says that it lives.
+    """
+    proxy = names.proxy_name(spec.target)
+    answer = Answer(0, "nothing was asked")
+    for path in dict.fromkeys((spec.health.path, spec.health.ready)):
+        with engine_errors(f"probing {spec.target}"):
+            answer = http_get(place.api, proxy, docker_proxy.PROBE, path)
+        if not is_good(spec, answer):
+            return Answer(answer.status, f"{answer.text} at {path}")
+    return answer
+
+
+def is_good(spec: ReleaseSpec, answer: Answer) -> bool:
+    """Whether the status counts as healthy."""
+    return answer.status in spec.health.expect
 
 
 def not_verified(
@@ -136,7 +149,7 @@ def not_verified(
 ) -> VerificationFailed:
     evidence = [line for c in containers for line in evidence_of(place, c)][-40:]
     return VerificationFailed(
-        f"release {spec.id} does not answer well at {spec.health.path} under traffic",
+        f"release {spec.id} does not answer well under traffic",
         found=f"{answer}; {hits.good} good in a row of {hits.total}",
         allowed=f"{hits.wanted} in a row with status {' or '.join(map(str, spec.health.expect))}",
         evidence=evidence,

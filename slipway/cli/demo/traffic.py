@@ -66,7 +66,9 @@ def judge(status: int, body: bytes, wanted: int, millis: int) -> Answer:
     try:
         value = json.loads(body)
     except ValueError:
-        return Answer(millis=millis, failure="the body is not JSON")
+        value = None
+    if not isinstance(value, dict):
+        return Answer(millis=millis, failure="the body is not that of the service")
     return Answer(millis=millis, version=value.get("version"))
 
 
