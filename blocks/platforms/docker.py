@@ -47,7 +47,7 @@ class DockerPlatform(Block):
         default=None,
         title="Engine",
         description="Address of the Docker engine; DOCKER_HOST or the local socket where empty.",
-        examples=["unix:///var/run/docker.sock", "ssh://deploy@server"],
+        examples=["unix:///var/run/docker.sock", "tcp://10.0.0.5:2376"],
     )
     bind: str = Field(
         default="127.0.0.1",

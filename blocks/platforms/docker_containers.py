@@ -21,12 +21,19 @@ TMPFS = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
 
 
 def container_request(
-    spec: ReleaseSpec, service: ServiceSpec, replica: int, token: int, health_seconds: int
+    spec: ReleaseSpec,
+    service: ServiceSpec,
+    replica: int,
+    *,
+    token: int,
+    health_seconds: int,
+    address: str,
 ) -> JsonObject:
     """Body of POST /containers/create: non-root, read-only root, no capabilities, limits.
 
     Args:
         health_seconds: seconds between two runs of the image's HEALTHCHECK.
+        address: in the release's network; fixed, since others may have looked it up only once.
 
     Raises:
         BadInput: the service would run as root.
@@ -42,7 +49,11 @@ def container_request(
         "Healthcheck": healthcheck(spec, health_seconds),
         "StopTimeout": service.stop_seconds,
         "HostConfig": host_config(spec, service, network),
-        "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [service.name]}}},
+        "NetworkingConfig": {
+            "EndpointsConfig": {
+                network: {"Aliases": [service.name], "IPAMConfig": {"IPv4Address": address}}
+            }
+        },
     }
 
 
@@ -103,8 +114,18 @@ def healthcheck(spec: ReleaseSpec, seconds: int) -> JsonObject:
     }
 
 
+def limits(service: ServiceSpec) -> JsonObject:
+    """The limits, also the body of POST /containers/{id}/update. No swap: over it, it ends."""
+    return {
+        "Memory": service.resources.memory_bytes,
+        "MemorySwap": service.resources.memory_bytes,
+        "NanoCpus": service.resources.cpu_millis * NANO_PER_MILLI,
+        "PidsLimit": service.resources.pids,
+    }
+
+
 def host_config(spec: ReleaseSpec, service: ServiceSpec, network: str) -> JsonObject:
-    """The limits and the hardening. No swap: memory over the limit ends the container."""
+    """The limits and the hardening."""
     volume = names.secrets_volume(spec, service.user)
     return {
         "NetworkMode": network,
@@ -113,10 +134,7 @@ def host_config(spec: ReleaseSpec, service: ServiceSpec, network: str) -> JsonOb
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
-        "Memory": service.resources.memory_bytes,
-        "MemorySwap": service.resources.memory_bytes,
-        "NanoCpus": service.resources.cpu_millis * NANO_PER_MILLI,
-        "PidsLimit": service.resources.pids,
+        **limits(service),
         "RestartPolicy": {"Name": "unless-stopped"},
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "Init": False,

@@ -71,7 +71,13 @@ def conversation(
         OSError, docker.errors.DockerException: see `docker_engine.engine_errors`.
     """
     created = api.exec_create(container, list(argv), stdin=True, stdout=True, stderr=True)
-    stream = api.exec_start(created["Id"], socket=True)
+    with _started(api, created["Id"], seconds) as program:
+        yield program
+
+
+@contextmanager
+def _started(api: docker.APIClient, exec_id: str, seconds: float) -> Iterator[Conversation]:
+    stream = api.exec_start(exec_id, socket=True)
     connection = cast(socket.socket, getattr(stream, "_sock", stream))
     connection.settimeout(seconds)
     try:
@@ -79,6 +85,23 @@ def conversation(
     finally:
         stream.close()
         connection.close()
+
+
+def run_to_end(
+    api: docker.APIClient, container: str, argv: Sequence[str], seconds: float
+) -> tuple[int | None, str]:
+    """Run `argv` in the container to its end: exit code and the start of its output.
+
+    Raises:
+        TimeoutError: it printed nothing for that long and still runs.
+    """
+    created = api.exec_create(container, list(argv), stdout=True, stderr=True)
+    output = b""
+    with _started(api, created["Id"], seconds) as program:
+        while piece := program.read(65536):
+            output += piece
+    code = api.exec_inspect(created["Id"])["ExitCode"]
+    return code, output[:2000].decode(errors="replace").strip()
 
 
 def run(api: docker.APIClient, container: str, argv: Sequence[str], user: str = "") -> bytes:

@@ -69,14 +69,6 @@ def has_ended(inspected: JsonObject) -> bool:
     return inspected["State"]["Status"] in ("exited", "dead", "removing")
 
 
-def worst(verdicts: Sequence[Verdict]) -> Verdict:
-    """One verdict for all: the first bad one, else waiting, else healthy."""
-    bad = next((verdict for verdict in verdicts if verdict in BAD), None)
-    if bad:
-        return bad
-    return Verdict.WAITING if Verdict.WAITING in verdicts else Verdict.HEALTHY
-
-
 def failure(
     inspected: JsonObject, verdict: Verdict, evidence: Sequence[str], exit_code: str | None
 ) -> StepFailed:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 import docker
 
@@ -10,6 +11,7 @@ from blocks.platforms import docker_names as names
 from blocks.platforms.docker_engine import engine_errors, inspect_or_none
 from blocks.platforms.docker_events import Watch, health_output, label_texts, last_logs, watching
 from blocks.platforms.docker_exec import Answer, http_get
+from blocks.platforms.docker_health import Outcome, is_starting, run_check
 from blocks.platforms.docker_judge import (
     BAD,
     STARTING_CRASHES,
@@ -17,7 +19,6 @@ from blocks.platforms.docker_judge import (
     Verdict,
     failure,
     judge,
-    worst,
 )
 from blocks.platforms.docker_networks import edge_address
 from blocks.platforms.docker_start import in_start_order
@@ -45,9 +46,15 @@ class Place:
 
 
 @dataclass(slots=True)
-class Ready:
-    """The last answer of each front replica, by container name."""
+class Checks:
+    """What was seen: ids of containers that are well, ids of those whose own check takes long
+    (the engine alone runs it then), how each check of ours ended last, by container id, and the
+    last answer of each front replica, by container name.
+    """
 
+    passed: set[str] = field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
+    runs: dict[str, str] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)
 
     def lines(self, path: str) -> list[str]:
@@ -76,8 +83,8 @@ def inspect_set(place: Place, spec: ReleaseSpec) -> list[JsonObject]:
 
 def refuse_bad(
     place: Place, containers: Sequence[JsonObject], watch: Watch, patience: Patience
-) -> Verdict:
-    """The worst verdict of the set.
+) -> list[Verdict]:
+    """The verdict on each container, none of them bad.
 
     Raises:
         CrashLoop, OutOfMemory, ProbeFailed: one container failed; with its last log lines.
@@ -87,7 +94,7 @@ def refuse_bad(
         if verdict in BAD:
             exit_code = watch.exit_codes.get(container["Id"])
             raise failure(container, verdict, evidence_of(place, container), exit_code)
-    return worst(verdicts)
+    return verdicts
 
 
 def evidence_of(place: Place, container: JsonObject) -> list[str]:
@@ -108,19 +115,18 @@ def settle(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
     with watching(place.host, label_texts(names.release_labels(spec)), context) as watch:
         containers = inspect_set(place, spec)
         before = {c["Id"]: int(c["RestartCount"]) for c in containers if c["State"]["Running"]}
-        patience = Patience(STARTING_CRASHES, before)
-        ready, attempt = Ready(), 0
+        patience, checks = Patience(STARTING_CRASHES, before), Checks()
+        pauses = chain(RETRY_SECONDS, repeat(RETRY_SECONDS[-1]))
         while True:
-            verdict = refuse_bad(place, containers, watch, patience)
-            if verdict is Verdict.HEALTHY and all_ready(place, spec, containers, ready):
+            verdicts = refuse_bad(place, containers, watch, patience)
+            if all_well(place, containers, verdicts, checks) and all_ready(
+                place, spec, containers, checks
+            ):
                 break
-            wait = deadline - time.monotonic()
-            if wait <= 0:
-                raise out_of_time(place, spec, inspect_set(place, spec), ready)
-            if verdict is Verdict.HEALTHY:
-                wait = min(wait, RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
-                attempt += 1
-            if watch.wait(wait):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise out_of_time(place, spec, inspect_set(place, spec), checks)
+            if watch.wait(min(left, next(pauses))):
                 containers = inspect_set(place, spec)
     return {
         "healthy": [c["Name"].lstrip("/") for c in containers],
@@ -128,19 +134,39 @@ def settle(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
     }
 
 
+def all_well(
+    place: Place,
+    containers: Sequence[JsonObject],
+    verdicts: Sequence[Verdict],
+    checks: Checks,
+) -> bool:
+    """Whether each container runs, and passed its own check if it has one."""
+    for container, verdict in zip(containers, verdicts, strict=True):
+        if verdict is Verdict.HEALTHY:
+            checks.passed.add(container["Id"])
+        elif container["Id"] not in checks.passed | checks.slow and is_starting(container):
+            check = run_check(place.api, container)
+            checks.runs[container["Id"]] = check.line
+            if check.outcome is Outcome.PASSED:
+                checks.passed.add(container["Id"])
+            if check.outcome is Outcome.SLOW:
+                checks.slow.add(container["Id"])
+    return all(container["Id"] in checks.passed for container in containers)
+
+
 def all_ready(
-    place: Place, spec: ReleaseSpec, containers: Sequence[JsonObject], ready: Ready
+    place: Place, spec: ReleaseSpec, containers: Sequence[JsonObject], checks: Checks
 ) -> bool:
     """Ask each front replica that has not said so yet, from inside the proxy."""
     good = True
     for name, address in front_addresses(spec, containers).items():
-        known = ready.answers.get(name)
+        known = checks.answers.get(name)
         if known is None or known.status not in spec.health.expect:
             with engine_errors(f"asking {name}"):
                 known = http_get(
                     place.api, names.proxy_name(spec.target), address, spec.health.ready
                 )
-            ready.answers[name] = known
+            checks.answers[name] = known
         good = good and known.status in spec.health.expect
     return good
 
@@ -156,28 +182,24 @@ def front_addresses(spec: ReleaseSpec, containers: Sequence[JsonObject]) -> dict
 
 
 def out_of_time(
-    place: Place, spec: ReleaseSpec, containers: Sequence[JsonObject], ready: Ready
+    place: Place, spec: ReleaseSpec, containers: Sequence[JsonObject], checks: Checks
 ) -> StepFailed:
     """The error for the one deadline; says what was still missing."""
     seconds = spec.health.deadline_seconds
     evidence = [line for c in containers for line in evidence_of(place, c)][-40:]
-    if ready.answers:
+    if checks.answers:
         return ProbeFailed(
             f"release {spec.id} was not ready within {seconds} s (environments.*.health.deadline)",
-            found="; ".join(ready.lines(spec.health.ready)),
+            found="; ".join(checks.lines(spec.health.ready)),
             allowed=f"status {' or '.join(map(str, spec.health.expect))}",
             evidence=evidence,
         )
-    waiting = [c["Name"].lstrip("/") for c in containers if _is_starting(c)]
-    probed = [line for container in containers for line in health_output(container)]
-    kind = ProbeFailed if probed else DeadlineExceeded
+    waiting = [c["Name"].lstrip("/") for c in containers if c["Id"] not in checks.passed]
+    probed = [line for c in containers for line in health_output(c)]
+    ran = [line for c in containers if (line := checks.runs.get(c["Id"]))]
+    kind = ProbeFailed if probed or ran else DeadlineExceeded
     return kind(
         f"release {spec.id} was not healthy within {seconds} s (environments.*.health.deadline)",
         found=f"still starting: {', '.join(waiting)}",
-        evidence=evidence,
+        evidence=[*evidence, *place.redact(ran)],
     )
-
-
-def _is_starting(container: JsonObject) -> bool:
-    state = container["State"]
-    return (state.get("Health") or {}).get("Status") == "starting" or not state["Running"]

@@ -23,7 +23,7 @@ from blocks.platforms.docker_evidence import redact
 from blocks.platforms.docker_images import Credentials
 from blocks.platforms.docker_proxy import ProxySettings
 from blocks.platforms.docker_settle import Place
-from blocks.platforms.docker_start import ensure_container, in_start_order
+from blocks.platforms.docker_start import Subnets, ensure_container, in_start_order
 from blocks.platforms.docker_traffic import Routes
 from slipway.canonical import JsonObject
 from slipway.errors import ImageMissing
@@ -112,13 +112,15 @@ class Forward:
     def containers_started(self, api: docker.APIClient, context: StepContext) -> JsonObject:
         refuse_stale(api, self.spec.target, context)
         pool = self.settings.network_pool
-        subnet = docker_networks.ensure_edge(api, self.spec.target, pool)
-        docker_networks.ensure_release_network(api, self.spec, pool)
+        subnets = Subnets(
+            edge=docker_networks.ensure_edge(api, self.spec.target, pool),
+            release=docker_networks.ensure_release_network(api, self.spec, pool),
+        )
         started = []
         for service, replica in in_start_order(self.spec):
             context.check()
             if ensure_container(
-                api, self.spec, service, replica, subnet, self.settings.health_seconds, context
+                api, self.spec, service, replica, subnets, self.settings.health_seconds, context
             ):
                 started.append(names.container_name(self.spec, service.name, replica))
                 context.note(f"started {started[-1]}")

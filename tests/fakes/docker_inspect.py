@@ -1,6 +1,7 @@
 """What an engine tells of containers that were made from our requests, without an engine."""
 
 import copy
+from typing import Any
 
 from blocks.platforms import docker_names as names
 from blocks.platforms.docker_containers import container_request
@@ -48,9 +49,20 @@ IMAGE = {
 }
 
 
+def request_of(wanted: ReleaseSpec, replica: int) -> dict[str, Any]:
+    return container_request(
+        wanted,
+        wanted.services[0],
+        replica,
+        token=7,
+        health_seconds=5,
+        address=f"10.213.7.{16 + replica}",
+    )
+
+
 def inspected(wanted: ReleaseSpec, replica: int = 0, address: str = "10.213.4.16") -> dict:
     """What an engine tells of a container made from our request."""
-    request = copy.deepcopy(container_request(wanted, wanted.services[0], replica, 7, 5))
+    request = copy.deepcopy(request_of(wanted, replica))
     host, networking = request.pop("HostConfig"), request.pop("NetworkingConfig")
     edge = {"IPAMConfig": {"IPv4Address": address}, "IPAddress": address}
     request["Env"] = ["PATH=/usr/bin", *request["Env"]]

@@ -158,3 +158,70 @@ def test_a_change_by_hand_changes_the_revision_and_a_fence_does_not(world: World
     after = world.platform.observe(world.target)
     assert after.revision != before.revision
     assert after.fields["web.memory"] == "96MiB"
+
+
+async def test_a_request_under_way_is_answered_before_its_container_stops(world: World) -> None:
+    """DC-10: the old release drains, also when it is removed at once."""
+    one, two = world.spec("one"), world.spec("two")
+    await asyncio.to_thread(world.deploy, one)
+    slow = asyncio.create_task(asyncio.to_thread(world.get, "/slow/4"))
+    await asyncio.sleep(0.3)
+    moved = [s for s in world.platform.forward(two, one) if s.name != "release verified"]
+    await asyncio.to_thread(world.take, moved)
+    assert world.get() == "200 two"
+    assert not slow.done()
+    gone = await asyncio.to_thread(world.retire, two)
+    assert gone["old releases removed"]["requests_cut"] == 0
+    assert await slow == "200 one"
+
+
+def test_limits_altered_by_hand_are_set_back_without_a_restart(world: World) -> None:
+    """N17: the container that serves goes on serving."""
+    spec = world.spec("one")
+    world.deploy(spec)
+    web = world.rig.engine.containers.get(names.container_name(spec, "web", 0))
+    web.update(mem_limit="96m", memswap_limit="96m")
+    started = web.attrs["State"]["StartedAt"]
+    assert world.deploy(spec)["containers started"] == {"started": []}
+    assert dict(world.platform.observe(world.target).fields) == world.platform.render(spec)
+    web.reload()
+    assert web.attrs["State"]["StartedAt"] == started
+
+
+def test_a_container_that_crashed_serves_again_at_the_same_address(world: World) -> None:
+    """A8: the engine restarts it; the proxy's map stays right, and so do lookups of a name."""
+    spec = world.spec(
+        services=[
+            service("front", world.image, "front", "relay", BACKEND="back:8000"),
+            service("back", world.image, "back"),
+        ]
+    )
+    world.deploy(spec)
+    api = world.rig.engine.api
+    every = [names.container_name(spec, name, 0) for name in ("front", "back")]
+    before = [addresses_of(api.inspect_container(name)) for name in every]
+    for name in every:
+        api.restart(name, timeout=0)
+    until = time.monotonic() + 20
+    while time.monotonic() < until and world.get() != "200 front+back":
+        time.sleep(0.2)
+    assert world.get() == "200 front+back"
+    assert [addresses_of(api.inspect_container(name)) for name in every] == before
+
+
+def addresses_of(inspected: dict) -> dict[str, str]:
+    networks = inspected["NetworkSettings"]["Networks"]
+    return {name: endpoint["IPAddress"] for name, endpoint in networks.items()}
+
+
+def test_the_way_back_works_where_somebody_removed_the_warm_containers(world: World) -> None:
+    """D5: they are made again from the image on the engine."""
+    one, two = world.spec("one", secrets={"key": "v1"}), world.spec("two", secrets={"key": "v2"})
+    world.deploy(one)
+    world.deploy(two, one)
+    world.rig.engine.containers.get(names.container_name(one, "web", 0)).remove(force=True)
+    seen = world.deploy(one)
+    assert seen["containers started"]["started"] == [names.container_name(one, "web", 0)]
+    assert seen["secrets written"] == {"written": []}
+    assert world.get() == "200 one"
+    assert world.get("/secret/key") == f"200 {len(SECRET) + len('-key-v1')}"

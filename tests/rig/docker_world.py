@@ -30,7 +30,7 @@ def service(name: str, image: str, version: str, mode: str = "ok", **config: str
         image=image,
         user="65532",
         port=8000,
-        resources=Resources(memory_bytes=64 * MIB, cpu_millis=500, pids=32),
+        resources=Resources(memory_bytes=64 * MIB, cpu_millis=500, pids=64),
         config={"VERSION": version, "MODE": mode, **config},
         stop_seconds=2,
     )
@@ -63,7 +63,7 @@ class World:
         *,
         services: Sequence[ServiceSpec] = (),
         replicas: int = 1,
-        deadline: int = 20,
+        deadline: int = 60,
         bake_millis: int = 500,
         secrets: dict[str, str] | None = None,
     ) -> ReleaseSpec:

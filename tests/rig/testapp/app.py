@@ -11,8 +11,8 @@ error        answers 500 from the start, but for /ready
 oom          takes memory until it is killed
 relay        answers what http://BACKEND/version answers, after its own version
 
-Its own health check asks /alive. /version answers VERSION, /slow takes a second, /secret/NAME the
-length of the secret file NAME.
+Its own health check asks /alive. /version answers VERSION, /slow/N takes N seconds, /secret/NAME
+tells the length of the secret file NAME.
 """
 
 import os
@@ -47,8 +47,8 @@ def answer_to(path: str) -> tuple[int, str]:
         return (500, "sick") if MODE in ("sick", "unhealthy") and is_due() else (200, "alive")
     if MODE == "error" and is_due():
         return 500, "broken"
-    if path == "/slow":
-        time.sleep(1)
+    if path.startswith("/slow/"):
+        time.sleep(float(path.rpartition("/")[2]))
     if path.startswith("/secret/"):
         return 200, str(len((Path("/run/secrets") / path.rpartition("/")[2]).read_text()))
     return 200, version()

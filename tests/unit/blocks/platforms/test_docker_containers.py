@@ -9,7 +9,6 @@ from blocks.platforms import docker_names as names
 from blocks.platforms.docker_containers import (
     checked_user,
     container_fields,
-    container_request,
     memory_text,
     own_environment,
     running_digest,
@@ -19,7 +18,7 @@ from blocks.platforms.docker_observe import observation, revision
 from blocks.platforms.docker_traffic import Routes
 from slipway.errors import BadInput
 from slipway.release import ReleaseSpec
-from tests.fakes.docker_inspect import IMAGE, MIB, inspected, seen, spec, web
+from tests.fakes.docker_inspect import IMAGE, MIB, inspected, request_of, seen, spec, web
 
 CASE = yaml.safe_load(Path("tests/cases/docker/container.yaml").read_text())
 
@@ -34,7 +33,7 @@ def filled(value, wanted: ReleaseSpec):
 def test_the_whole_request_is_as_written_down() -> None:
     """CIS 5.3 5.10 5.11 5.12 5.25: hardening and limits are in every request."""
     wanted = spec()
-    assert container_request(wanted, wanted.services[0], 1, 7, 5) == filled(CASE["request"], wanted)
+    assert request_of(wanted, 1) == filled(CASE["request"], wanted)
     assert names.container_name(wanted, "web", 1) == filled(CASE["name"], wanted)
 
 

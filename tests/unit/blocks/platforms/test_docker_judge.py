@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from blocks.platforms import docker_names as names
+from blocks.platforms.docker_health import check_argv
 from blocks.platforms.docker_images import pull_failure
-from blocks.platforms.docker_judge import Patience, Verdict, failure, judge, worst
+from blocks.platforms.docker_judge import Patience, Verdict, failure, judge
 from slipway.errors import CrashLoop, OutOfMemory, ProbeFailed
 
 CASES = yaml.safe_load(Path("tests/cases/docker/judge.yaml").read_text())
@@ -35,15 +36,18 @@ def test_judge(case: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "all_of_them"),
+    ("test", "argv"),
     [
-        ([Verdict.HEALTHY, Verdict.HEALTHY], Verdict.HEALTHY),
-        ([Verdict.HEALTHY, Verdict.WAITING], Verdict.WAITING),
-        ([Verdict.WAITING, Verdict.CRASHED, Verdict.HEALTHY], Verdict.CRASHED),
+        (["CMD", "python3", "/check.py"], ["python3", "/check.py"]),
+        (["CMD-SHELL", "wget -q x || exit 1"], ["/bin/sh", "-c", "wget -q x || exit 1"]),
+        (["NONE"], None),
+        (["CMD"], None),
+        ([], None),
+        (None, None),
     ],
 )
-def test_the_set_is_as_good_as_its_worst_container(verdicts, all_of_them) -> None:
-    assert worst(verdicts) is all_of_them
+def test_an_image_s_check_is_run_as_the_engine_runs_it(test, argv) -> None:
+    assert check_argv(test) == argv
 
 
 @pytest.mark.parametrize(
