@@ -10,12 +10,12 @@ from rich.markup import escape
 from slipway.approval import Decision, Statement, sign_statement
 from slipway.cli.chains import known_target, open_ledger
 from slipway.cli.options import Json
-from slipway.cli.output import emit_json, err, out
 from slipway.errors import BadInput
 from slipway.explanations import printable
 from slipway.gatekeeper import hand_in, last_request
 from slipway.ledger import utc_now
 from slipway.settings import RuntimeSettings
+from slipway.terminal import emit_json, err, out
 
 
 def approve(

@@ -8,7 +8,6 @@ import typer
 from slipway.audit import Audit, audit_ledger, require_sound
 from slipway.cli.chains import open_store, unknown_target
 from slipway.cli.options import Json
-from slipway.cli.output import emit_json, out, table
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import deployer_keys, public_keys
 from slipway.errors import BadInput
@@ -16,6 +15,7 @@ from slipway.ledger import LedgerStore
 from slipway.receipt import verify_receipt
 from slipway.release import Target
 from slipway.settings import RuntimeSettings
+from slipway.terminal import emit_json, out, table
 
 audit = typer.Typer(no_args_is_help=True, help="Check the ledger.")
 receipt = typer.Typer(no_args_is_help=True, help="Check a receipt of a deployment.")

@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from slipway.cli.options import Candidate, Environment, Json
-from slipway.cli.output import emit_json, out, table
 from slipway.plan import Plan
+from slipway.terminal import emit_json, out, table
 
 
 def plan(candidate: Candidate, environment: Environment, json: Json = False) -> None:

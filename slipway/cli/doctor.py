@@ -4,9 +4,9 @@ import typer
 
 from slipway.cli.checks import Check, State, all_checks, is_healthy
 from slipway.cli.options import Json
-from slipway.cli.output import emit_json, out, table
 from slipway.errors import Unreachable
 from slipway.settings import RuntimeSettings
+from slipway.terminal import emit_json, out, table
 
 
 def doctor(json: Json = False) -> None:

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from slipway.cli.options import JSON
-from slipway.cli.output import print_error
+from slipway.terminal import print_error
 
 INTERRUPTED = 130
 

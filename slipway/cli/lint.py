@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from slipway.cli.options import Json
-from slipway.cli.output import emit_json, out, table
 from slipway.errors import Refused
 from slipway.lint import Finding, rules
 from slipway.lint import lint as find
+from slipway.terminal import emit_json, out, table
 
 
 def lint(

@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from slipway.cli.options import Json
-from slipway.cli.output import emit_json, err, out, table
+from slipway.terminal import emit_json, err, out, table
 
 
 def _say(line: str) -> None:

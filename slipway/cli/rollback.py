@@ -8,8 +8,8 @@ import typer
 from slipway.claim import open_claim
 from slipway.cli.chains import chosen_targets, known_target
 from slipway.cli.options import App, Environment, Json
-from slipway.cli.output import emit_json, out
 from slipway.release import Target
+from slipway.terminal import emit_json, out
 
 
 def rollback(

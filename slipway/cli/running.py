@@ -7,12 +7,12 @@ from rich.markup import escape
 
 from blocks.compose import Door
 from slipway.cli.interrupts import Interrupts
-from slipway.cli.output import emit_json, err, out
 from slipway.cli.progress import Progress
 from slipway.execution import Result
 from slipway.history import Outcome
 from slipway.names import short_digest
 from slipway.release import Target
+from slipway.terminal import emit_json, err, out
 
 GOOD = {
     Outcome.RELEASED: "released and verified",

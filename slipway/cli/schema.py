@@ -1,7 +1,7 @@
 """`slipway schema`: the JSON Schema of the app file."""
 
 from slipway.appfile import json_schema
-from slipway.cli.output import emit_json
+from slipway.terminal import emit_json
 
 
 def schema() -> None:

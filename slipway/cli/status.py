@@ -8,10 +8,10 @@ import typer
 from slipway.claim import read_lease
 from slipway.cli.chains import chosen_targets, known_target, open_ledger
 from slipway.cli.options import App, Environment, Json
-from slipway.cli.output import emit_json, out, table
 from slipway.cli.overview import Row, Status, releases_of, status_of
 from slipway.names import short_digest
 from slipway.settings import RuntimeSettings
+from slipway.terminal import emit_json, out, table
 
 
 def status(

@@ -10,9 +10,9 @@ from slipway.cli.demo.story import Story
 from slipway.cli.demo.telling import Teller
 from slipway.cli.demo.traffic import Traffic
 from slipway.cli.environment import take_stack_variables
-from slipway.cli.output import out, table
 from slipway.cli.stack.settings import StackSettings
 from slipway.errors import VerificationFailed
+from slipway.terminal import out, table
 
 
 def demo(

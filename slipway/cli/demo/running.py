@@ -67,9 +67,11 @@ class Runner:
             StepFailed: another exit code than expected, or not ended in time.
         """
         self.teller.command(argv)
+        started = time.monotonic()
         done = self._to_end(argv, own, look, seconds)
         if show:
             self.teller.console.print(done.output.rstrip("\n"), markup=False, highlight=False)
+        self.teller.step(f"exit code {done.code}, {time.monotonic() - started:.1f} s")
         if done.code not in expect:
             raise StepFailed(
                 f"`{' '.join(argv[:3])} ...` ended with exit code {done.code}",

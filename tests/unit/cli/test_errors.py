@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 from slipway import errors
 from slipway.cli.door import Door
 from slipway.cli.options import Json
-from slipway.cli.output import error_lines
 from slipway.errors import BadInput, Busy, ReleaseFailed
+from slipway.terminal import error_lines
 
 Slipway = Callable[..., Result]
 

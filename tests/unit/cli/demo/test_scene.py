@@ -54,9 +54,7 @@ def record(kind: Kind, body: dict[str, object]) -> Record:
         ),
     ],
 )
-def test_a_record_is_told_as_a_line(
-    kind: Kind, body: dict[str, object], line: str | None
-) -> None:
+def test_a_record_is_told_as_a_line(kind: Kind, body: dict[str, object], line: str | None) -> None:
     assert line_of(TARGET, record(kind, body)) == line
 
 

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs, errors in one form."""
+"""What a terminal is shown: tables for people, JSON for programs, errors in one form."""
 
 import json
 import os
