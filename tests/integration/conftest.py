@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.rig.docker_rig import Rig
 from tests.rig.docker_world import World
+
+__all__ = ["app", "keys", "prefect_rig", "sign"]
 
 
 @pytest.fixture(scope="session")

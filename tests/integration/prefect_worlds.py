@@ -12,11 +12,11 @@ from tests.unit.slipway.conftest import keys, sign
 __all__ = ["app", "keys", "prefect_rig", "sign"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def prefect_rig(
     rig: Rig, testapp: str, keys: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrefectRig]:
-    """Everything that `make up` starts, for one module."""
+    """Everything that `make up` starts, for all tests."""
     made = PrefectRig(rig, tmp_path_factory.mktemp("prefect"), testapp, keys / "allowed")
     try:
         yield made.start()

@@ -7,10 +7,8 @@ import pytest
 
 from slipway.history import Outcome
 from slipway.ledger import Kind
-from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.rig.prefect_rig import App, PrefectRig
 
-__all__ = ["app", "keys", "prefect_rig", "sign"]
 pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(300)]
 
 DEPLOYMENTS = {
@@ -107,7 +105,7 @@ def test_hostile_parameters_start_no_run(prefect_rig: PrefectRig, hostile: objec
 def test_run_says_what_it_is_about(prefect_rig: PrefectRig, app: App) -> None:
     """Names and tags say app, environment and short digest; the steps have their own names."""
     candidate = app.candidate("one")
-    prefect_rig.trigger("deploy/deploy", candidate=candidate, environment="dev")
+    assert app.deploy(candidate) == "COMPLETED"
     short = candidate.rpartition(":")[2][:12]
 
     run = prefect_rig.runs(tags={"all_": [f"app:{app.name}", "environment:dev"]})[0]
@@ -126,7 +124,7 @@ def test_run_says_what_it_is_about(prefect_rig: PrefectRig, app: App) -> None:
 
 def test_artifacts_are_kept_by_app_and_environment(prefect_rig: PrefectRig, app: App) -> None:
     for version in ("one", "two"):
-        prefect_rig.trigger("deploy/deploy", candidate=app.candidate(version), environment="dev")
+        assert app.deploy(app.candidate(version)) == "COMPLETED"
 
     def found(kind: str) -> list[dict[str, object]]:
         key = f"{kind}--{app.name}--dev"
@@ -143,7 +141,7 @@ def test_artifacts_are_kept_by_app_and_environment(prefect_rig: PrefectRig, app:
 
 def test_unchanged_release_does_nothing_and_is_green(prefect_rig: PrefectRig, app: App) -> None:
     candidate = app.candidate("one")
-    prefect_rig.trigger("deploy/deploy", candidate=candidate, environment="dev")
+    assert app.deploy(candidate) == "COMPLETED"
     records = len(app.ledger("dev").records())
 
     again = prefect_rig.trigger("deploy/deploy", candidate=candidate, environment="dev")

@@ -5,22 +5,22 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from blocks.registries.artifacts import push_attestations, push_candidate
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
-from slipway.attestation import attest
 from slipway.candidate import Candidate, build_candidate
 from slipway.canonical import sha256_digest
+from slipway.claim import read_lease
 from slipway.cli.stack.prefect import (
     KEEPER,
     SERVER,
@@ -32,12 +32,13 @@ from slipway.cli.stack.prefect import (
 from slipway.cli.stack.processes import Processes, ProcessRecord
 from slipway.cli.stack.settings import StackSettings
 from slipway.directory_store import DirectoryStore
-from slipway.ledger import Ledger
+from slipway.dsse import IN_TOTO, public_pem, seal
+from slipway.ledger import Ledger, Record
 from slipway.names import parse_reference
 from slipway.release import Target
 from slipway.scan import Database, Report, judge
 from slipway.source import Source
-from slipway.statement import BuildFacts
+from slipway.statement import BuildFacts, provenance, sbom, scan_verdict
 from tests.rig.docker_rig import CREDENTIALS, Rig, free_port, remove_target
 
 APPFILE = """
@@ -45,12 +46,21 @@ app: {app}
 images: {{web: {{port: 8000, config: {{VERSION: "{version}", MODE: "{mode}"}}}}}}
 {secrets}
 environments:
-  dev: {{port: {ports[0]}, gate: {{approvals: 0}}, health: {{bake: 500ms, deadline: 20s}}}}
+  dev: {{port: {ports[0]}, gate: {{approvals: 0}}, health: {{bake: {bake}, deadline: {deadline}}}}}
   stage:
     port: {ports[1]}
     gate: {{approvals: 0}}
     health: {{bake: 500ms, deadline: 20s}}
     drill: {{budget: 60s}}
+  prod:
+    port: {ports[2]}
+    gate: {{approvals: 1, timeout: {timeout}}}
+    health: {{bake: 500ms, deadline: 20s}}
+"""
+GATED = """
+app: {app}
+images: {{web: {{port: 8000, config: {{VERSION: "{version}"}}}}}}
+environments:
   prod:
     port: {ports[2]}
     gate: {{approvals: 1, timeout: {timeout}}}
@@ -70,7 +80,14 @@ class App:
     ports: list[int] = field(default_factory=lambda: [free_port() for _ in ENVIRONMENTS])
 
     def candidate(
-        self, version: str, mode: str = "ok", *, timeout: str = "60s", secrets: str = ""
+        self,
+        version: str,
+        mode: str = "ok",
+        *,
+        timeout: str = "60s",
+        deadline: str = "20s",
+        bake: str = "500ms",
+        secrets: str = "",
     ) -> str:
         """Push a candidate with its attestations; its reference."""
         text = APPFILE.format(
@@ -79,15 +96,45 @@ class App:
             mode=mode,
             ports=self.ports,
             timeout=timeout,
+            deadline=deadline,
+            bake=bake,
             secrets=f"secrets: {secrets}" if secrets else "",
         )
         return self.rig.push(text)
+
+    def gated_candidate(self, version: str, timeout: str) -> str:
+        """Push a candidate that knows production only, behind its gate; its reference."""
+        text = GATED.format(app=self.name, version=version, ports=self.ports, timeout=timeout)
+        return self.rig.push(text)
+
+    def deploy(self, candidate: str, environment: str = "dev") -> str:
+        """Deploy through the worker; the type of the final state."""
+        run_id = self.rig.start_run("deploy/deploy", candidate=candidate, environment=environment)
+        return str(self.rig.final_state(run_id)["type"])
 
     def target(self, environment: str) -> Target:
         return Target(app=self.name, environment=environment)
 
     def ledger(self, environment: str) -> Ledger:
         return self.rig.ledger(self.target(environment))
+
+    def lease_pid(self, environment: str) -> int:
+        """The process that holds the environment."""
+        lease = read_lease(self.ledger(environment).store, self.target(environment))
+        assert lease
+        return int(lease.holder.rpartition(":")[2])
+
+    def await_record(
+        self, environment: str, wanted: Callable[[Record], bool], seconds: float = 60
+    ) -> Record:
+        """The first record that is wanted, once it is there."""
+        ledger, until = self.ledger(environment), time.monotonic() + seconds
+        while time.monotonic() < until:
+            for record in ledger.records():
+                if wanted(record):
+                    return record
+            time.sleep(0.1)
+        raise TimeoutError(f"{environment}: {[str(r.kind) for r in ledger.records()][-8:]}")
 
     def answer(self, environment: str) -> str:
         """What the app says to a user."""
@@ -146,7 +193,7 @@ class PrefectRig:
 
     def start(self) -> "PrefectRig":
         """Server, worker and keeper are up, every deployment of prefect.yaml is registered."""
-        self._write_keys()
+        self.write_keys()
         server = self.prefect.start_server()
         self.prefect.wait_for_server(server)
         self.start_worker()
@@ -154,13 +201,12 @@ class PrefectRig:
         self.prefect.start_keeper(self.environment)
         return self
 
-    def _write_keys(self) -> None:
+    def write_keys(self) -> None:
+        """The files that the environment names."""
         password = self.folder / "registry-password"
         password.write_text(CREDENTIALS["password"])
         password.chmod(0o600)
-        public = self.key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        public = public_pem(self.key.public_key())
         (self.folder / "trusted-keys").mkdir()
         (self.folder / "trusted-keys" / "build.pem").write_bytes(public)
 
@@ -213,15 +259,18 @@ class PrefectRig:
             packages=3,
         )
         verdict = judge(report, candidate.appfile.scan, now.date())
-        return attest(candidate, facts, {"web": SBOM}, [verdict], self.key)
+        web = candidate.images["web"]
+        said = [provenance(candidate, facts), sbom(web, SBOM), scan_verdict(web, verdict)]
+        return [seal(statement.payload(), IN_TOTO, self.key) for statement in said]
 
     def ledger(self, target: Target) -> Ledger:
         return Ledger(DirectoryStore(self.folder / "ledger"), target, "tester")
 
     def run(self, *argv: str, seconds: float = 180) -> "subprocess.CompletedProcess[str]":
         """A command of this environment, as an operator's shell runs it."""
+        command, *arguments = argv
         return subprocess.run(
-            [sys.executable, "-m", *argv],
+            [str(Path(sys.executable).with_name(command)), *arguments],
             env={**base_environment(os.environ), **self.environment},
             cwd=self.folder,
             timeout=seconds,
@@ -239,17 +288,22 @@ class PrefectRig:
         ]
         return self.run("prefect", "deployment", "run", deployment, *given, "--watch", *extra)
 
-    def start_run(self, deployment: str, **parameters: Any) -> str:
-        """Start a run and return its id; SQLite may ask for patience."""
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """An answer of the API; SQLite under load may ask for patience."""
         with self.api as api:
-            found = api.get(f"/deployments/name/{deployment}").raise_for_status().json()
-            url = f"/deployments/{found['id']}/create_flow_run"
             for _ in range(10):
-                answer = api.post(url, json={"parameters": parameters})
+                answer = api.post(path, json=body)
                 if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                     break
                 time.sleep(1)
-            return str(answer.raise_for_status().json()["id"])
+            return answer.raise_for_status().json()
+
+    def start_run(self, deployment: str, **parameters: Any) -> str:
+        """Start a run and return its id."""
+        with self.api as api:
+            found = api.get(f"/deployments/name/{deployment}").raise_for_status().json()
+        path = f"/deployments/{found['id']}/create_flow_run"
+        return str(self.post(path, {"parameters": parameters})["id"])
 
     def final_state(self, run_id: str, seconds: float = 120) -> dict[str, Any]:
         """The state in which the run ended."""
