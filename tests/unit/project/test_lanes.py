@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lanes import LANES, UnknownLaneError, chosen, lane_of, strict
+from tests.lanes import LANES, Lane, UnknownLaneError, chosen, lacks, lane_of, strict
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,20 @@ def test_lane_of(markers: list[str], expected: str) -> None:
 )
 def test_strict(environment: dict[str, str], expected: bool) -> None:
     assert strict(environment) is expected
+
+
+@pytest.mark.parametrize(
+    ("markers", "expected"),
+    [
+        (["timeout"], None),
+        (["prefect"], None),
+        (["engine"], "no engine"),
+        (["prefect", "engine"], "no engine"),
+    ],
+)
+def test_lacks_what_any_of_its_lanes_lacks(
+    monkeypatch: pytest.MonkeyPatch, markers: list[str], expected: str | None
+) -> None:
+    engine = Lane("engine", "", 1, lambda: "no engine")
+    monkeypatch.setitem(LANES, "engine", engine)
+    assert lacks(markers) == expected
