@@ -1,6 +1,7 @@
 """One target on the real engine: a platform block, specifications, and steps taken by hand."""
 
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,7 +39,10 @@ def service(name: str, image: str, version: str, mode: str = "ok", **config: str
 
 @dataclass
 class World:
-    """A target with a free port; `token` is the claim that its steps are taken under."""
+    """A target with a free port; `token` is the claim that its steps are taken under.
+
+    `seconds` holds how long each step took when it was taken last, also when it failed.
+    """
 
     rig: Rig
     image: str
@@ -46,6 +50,7 @@ class World:
     port: int = field(default_factory=free_port)
     token: int = 1
     notes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
     check: Callable[[], None] = lambda: None
     platform: DockerPlatform = field(
         default_factory=lambda: DockerPlatform(
@@ -89,7 +94,11 @@ class World:
         for step in steps:
             if step.name == until:
                 break
-            seen[step.name] = step.run(self.context)
+            begun = time.monotonic()
+            try:
+                seen[step.name] = step.run(self.context)
+            finally:
+                self.seconds[step.name] = time.monotonic() - begun
         return seen
 
     def deploy(
