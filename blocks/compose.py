@@ -133,6 +133,11 @@ class Installation:
             interruption=door.interruption,
         )
 
+    def observed(self, target: Target) -> str | None:
+        """Id of the specification that serves, as the target itself says."""
+        name = platform_of(self.ledger(target).records())
+        return self.platforms(self.settings, name).observe(target).serving
+
     def witness(self, target: Target, door: Door) -> Witness:
         """Writes a signed checkpoint, elsewhere, of each claim that was closed."""
         elsewhere = DirectoryStore(self.settings.checkpoint_folder)

@@ -7,12 +7,13 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from slipway.errors import SlipwayError
+from slipway.errors import BadInput, SlipwayError
 from slipway.explanations import printable
 
 DEBUG = "SLIPWAY_DEBUG"
@@ -52,11 +53,31 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return drawn
 
 
+def known(error: BaseException) -> BaseException:
+    """A value that pydantic refused, as bad input by the path of its field. Pure.
+
+    What was given is not repeated, unless the message of our own grammar does.
+    """
+    if not isinstance(error, ValidationError):
+        return error
+    first, *others = error.errors(include_url=False, include_input=False, include_context=False)
+    path = ".".join(map(str, first["loc"])) or "value"
+    more = f" ({len(others)} more)" if others else ""
+    return BadInput(
+        f"{path} is not valid{more}",
+        found=first["msg"].removeprefix("Value error, "),
+        next_step=f"correct {path}; settings come from SLIPWAY_{path.upper()}"
+        if error.title.endswith("Settings")
+        else None,
+    )
+
+
 def error_facts(error: BaseException) -> dict[str, Any]:
     """An error as data: what, found, allowed, next, evidence, cause, exit code. Pure.
 
     Of an error outside Slipway's tree only the type is told, since its text may hold anything.
     """
+    error = known(error)
     if not isinstance(error, SlipwayError):
         what = f"unexpected {type(error).__name__}; this is a bug in Slipway"
         return {"error": type(error).__name__, "what": what, "next": BUG_REPORT, "exit_code": 1}

@@ -7,7 +7,7 @@ import typer
 
 from slipway.audit import Audit, audit_ledger, require_sound
 from slipway.cli.chains import open_store, unknown_target
-from slipway.cli.options import Json
+from slipway.cli.options import Json, OneApp, OneEnvironment
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import deployer_keys, public_keys
 from slipway.errors import BadInput
@@ -23,8 +23,8 @@ receipt = typer.Typer(no_args_is_help=True, help="Check a receipt of a deploymen
 
 @audit.command()
 def verify(
-    app: Annotated[str | None, typer.Argument(help="Only this app.")] = None,
-    environment: Annotated[str | None, typer.Argument(help="Only this environment.")] = None,
+    app: OneApp = None,
+    environment: OneEnvironment = None,
     json: Json = False,
 ) -> None:
     """Verify every record and checkpoint; name the first bad record. Exit code 7 where one is."""

@@ -1,12 +1,15 @@
 """`slipway plan` and `slipway deploy`: one candidate into one environment."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from slipway.cli.options import Candidate, Environment, Json
+from slipway.gatekeeper import Gatekeeper
 from slipway.plan import Plan
 from slipway.terminal import emit_json, out, table
 
@@ -36,6 +39,17 @@ def _print_plan(found: Plan) -> None:
     out().print(escape(f"plan {found.hash}"))
 
 
+async def wait_at_gate(keeper: Gatekeeper, note: Callable[[str], None], plan: Plan) -> list[int]:
+    """Wait until the gate opens, and say how it is opened; see Gatekeeper."""
+    if keeper.gate.approvals:
+        target = plan.spec.target
+        note(
+            f"the gate waits; somebody else: slipway approve {plan.candidate} --app {target.app} "
+            f"--environment {target.environment} --plan {plan.hash} --key KEY"
+        )
+    return await keeper(plan)
+
+
 def deploy(
     candidate: Candidate,
     environment: Environment,
@@ -61,7 +75,8 @@ def deploy(
     async def act(door: Door) -> Result:
         who = requested_by or installation.settings.actor
         release = installation.release(found, environment, who, door)
-        return await release.engine().deploy(release.order(key=key, again=again))
+        gate = partial(wait_at_gate, release.gatekeeper, door.note)
+        return await release.engine(gate).deploy(release.order(key=key, again=again))
 
     started = time.monotonic()
     result = run_engine(target, act, quiet=json)

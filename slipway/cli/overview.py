@@ -22,6 +22,7 @@ class Status(Frozen):
         held: the open claim in words, or None.
         waiting: plan hash that a gate waits for, or None.
         last: how the newest release ended.
+        observed: spec id that the target says serves, `nothing`, or why it was not asked.
     """
 
     target: Target
@@ -33,6 +34,7 @@ class Status(Frozen):
     held: str | None
     waiting: str | None
     last: str | None
+    observed: str | None = None
 
 
 def status_of(target: Target, records: list[Record], lease: Lease | None, now: float) -> Status:

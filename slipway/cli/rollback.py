@@ -7,7 +7,7 @@ import typer
 
 from slipway.claim import open_claim
 from slipway.cli.chains import chosen_targets, known_target
-from slipway.cli.options import App, Environment, Json
+from slipway.cli.options import App, Environment, Json, OneApp, OneEnvironment
 from slipway.release import Target
 from slipway.terminal import emit_json, out
 
@@ -41,8 +41,8 @@ def rollback(
 
 
 def recover(
-    app: Annotated[str | None, typer.Argument(help="Only this app.")] = None,
-    environment: Annotated[str | None, typer.Argument(help="Only this environment.")] = None,
+    app: OneApp = None,
+    environment: OneEnvironment = None,
     json: Json = False,
 ) -> None:
     """Finish or restore what a dead release left open. Run twice, it does nothing more."""

@@ -7,16 +7,21 @@ import typer
 
 from slipway.claim import read_lease
 from slipway.cli.chains import chosen_targets, known_target, open_ledger
-from slipway.cli.options import App, Environment, Json
+from slipway.cli.options import App, Environment, Json, OneApp, OneEnvironment
 from slipway.cli.overview import Row, Status, releases_of, status_of
+from slipway.errors import SlipwayError
 from slipway.names import short_digest
+from slipway.release import Target
 from slipway.settings import RuntimeSettings
 from slipway.terminal import emit_json, out, table
 
 
 def status(
-    app: Annotated[str | None, typer.Argument(help="Only this app.")] = None,
-    environment: Annotated[str | None, typer.Argument(help="Only this environment.")] = None,
+    app: OneApp = None,
+    environment: OneEnvironment = None,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Ask the target as well, and tell where it differs.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what serves where, what is under way, and where a rollback would go."""
@@ -25,14 +30,27 @@ def status(
     for target in chosen_targets(settings, app, environment):
         ledger = open_ledger(settings, target)
         lease = read_lease(ledger.store, target)
-        found.append(status_of(target, ledger.records(), lease, time.time()))
+        row = status_of(target, ledger.records(), lease, time.time())
+        seen = _observed(settings, target) if observe else None
+        found.append(row.model_copy(update={"observed": seen}))
     if json:
         emit_json([row.model_dump(mode="json") for row in found])
     elif not found:
         out().print("nothing was deployed yet")
     else:
         columns = ["target", "serving", "since", "last", "way back", "under way"]
-        out().print(table("", columns, [_status_cells(row) for row in found]))
+        columns += ["observed"] if observe else []
+        out().print(table("", columns, [_status_cells(row)[: len(columns)] for row in found]))
+
+
+def _observed(settings: RuntimeSettings, target: Target) -> str:
+    """What the target itself says serves; why not, where it cannot be asked."""
+    from blocks.compose import Installation
+
+    try:
+        return Installation(settings).observed(target) or "nothing"
+    except SlipwayError as error:
+        return f"not observed: {error.message}"
 
 
 def _status_cells(row: Status) -> list[str]:
@@ -44,7 +62,12 @@ def _status_cells(row: Status) -> list[str]:
         row.last or "",
         _short(row.back) if row.back else "none",
         row.held or waiting,
+        _agreement(row),
     ]
+
+
+def _agreement(row: Status) -> str:
+    return "as recorded" if row.observed == (row.spec or "nothing") else f"DIFFERS: {row.observed}"
 
 
 def _short(text: str | None) -> str:

@@ -3,13 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from typer.testing import Result
 
+from slipway.appfile import Gate
 from slipway.claim import open_claim
+from slipway.cli.deploy import wait_at_gate
+from slipway.cli.options import complete_app, complete_environment
 from slipway.engine import Engine
-from slipway.errors import ProbeFailed
+from slipway.errors import ApprovalTimeout, ProbeFailed
+from slipway.gatekeeper import Gatekeeper
 from slipway.ledger import Kind
 from tests.fakes.world import World, candidate, order, spec
 
@@ -134,3 +139,28 @@ def test_commands_write_nothing_for_reading(slipway: Slipway, released: World) -
         slipway(*argv)
     assert released.kinds() == before
     assert Kind.TAKEOVER not in before
+
+
+def test_status_observes_the_target(slipway: Slipway, released: World) -> None:
+    """The target is observed, never assumed."""
+    assert "as recorded" in slipway("status", "--observe").stdout
+    released.platform.serving = spec("a").id
+    assert f"DIFFERS: {spec('a').id}" in slipway("status", "--observe").stdout
+
+
+def test_names_are_completed_from_the_ledger(slipway: Slipway, released: World) -> None:
+    assert (complete_app("sh"), complete_app("x")) == (["shop"], [])
+    assert complete_environment("p") == ["prod"]
+
+
+async def test_waiting_gate_says_how_it_is_opened(released: World) -> None:
+    """N01: the operator who waits sees the command that somebody else types."""
+    notes: list[str] = []
+    gate = Gate(approvals=1, timeout=timedelta(milliseconds=1))
+    keeper = Gatekeeper(released.ledger(), released.folder / "signers", gate, "ci")
+    (released.folder / "signers").write_text("")
+    plan = released.engine().plan(order("c"))
+    with pytest.raises(ApprovalTimeout):
+        await wait_at_gate(keeper, notes.append, plan)
+    assert f"--plan {plan.hash}" in notes[0]
+    assert "slipway approve" in notes[0]

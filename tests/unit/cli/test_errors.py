@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import BaseModel, ValidationError
 from typer.testing import CliRunner, Result
 
 from slipway import errors
@@ -127,3 +128,24 @@ def test_unreachable_registry_is_exit_8(slipway: Slipway, tmp_path: Path) -> Non
     result = slipway("deploy", reference, "prod")
     assert result.exit_code == 8
     assert "127.0.0.1:9" in result.stderr
+
+
+def test_wrong_setting_is_bad_input_by_its_variable(
+    slipway: Slipway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_ACTOR", "two words")
+    result = slipway("status")
+    assert result.exit_code == 2
+    assert "SLIPWAY_ACTOR" in result.stderr
+
+
+def test_what_pydantic_refuses_is_not_repeated() -> None:
+    """R10: only our own grammars may quote what was given."""
+
+    class Form(BaseModel):
+        secret: int
+
+    with pytest.raises(ValidationError) as caught:
+        Form.model_validate({"secret": "canary-4711"})
+    assert error_lines(caught.value)[0] == "error: secret is not valid"
+    assert "canary" not in " ".join(error_lines(caught.value))
