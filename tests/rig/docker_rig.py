@@ -4,7 +4,6 @@ Everything carries the label `slipway.test` and is removed by `Rig.close`.
 """
 
 import io
-import json
 import socket
 import tarfile
 import time
@@ -114,17 +113,23 @@ class Rig:
         answer = httpx.delete(url, auth=(CREDENTIALS["username"], CREDENTIALS["password"]))
         answer.raise_for_status()
 
+    def _names_from_registry(self) -> list[str]:
+        """Local names, also by digest, of whatever came through this registry."""
+        names_of = (
+            image.tags + (image.attrs["RepoDigests"] or []) for image in self.engine.images.list()
+        )
+        prefix = f"127.0.0.1:{self.port}/"
+        return [name for known in names_of for name in known if name.startswith(prefix)]
+
     def close(self) -> None:
         """Remove registry and images."""
         if self.registry:
             self.registry.remove(force=True, v=True)
         if self.network:
             self.network.remove()
-        for image in self.images:
-            try:
-                self.engine.images.remove(image, force=True)
-            except docker.errors.APIError as error:
-                print(json.dumps({"left": image, "why": str(error)}))
+        for name in [*self.images, *self._names_from_registry()]:
+            with suppress(ImageNotFound):
+                self.engine.images.remove(name, force=True)
         self.engine.close()
 
 
