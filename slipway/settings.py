@@ -4,11 +4,13 @@ tier that builds. The two are read by two classes and never together.
 
 import getpass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from slipway.names import Actor
+from slipway.errors import BadInput
+from slipway.names import Actor, check_repository
 
 
 class RegistryLogin(BaseSettings):
@@ -41,7 +43,9 @@ class RuntimeSettings(RegistryLogin):
         secrets: where runtime secrets live: `prefect`, or `files:FOLDER`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SLIPWAY_", env_file=None, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SLIPWAY_", env_file=None, extra="ignore", hide_input_in_errors=True
+    )
 
     state: Path = Path(".slipway")
     ledger: Path | None = None
@@ -78,19 +82,57 @@ class RuntimeSettings(RegistryLogin):
         return self.state / "keys" / "receipt.pem"
 
 
+def _check_registry(value: str) -> str:
+    check_repository(f"{value}/any")
+    return value
+
+
 class BuildSettings(RegistryLogin):
     """What the agent that builds needs; these values never leave its process.
 
     Attributes:
         registry: host and port to push to.
+        insecure: that registry speaks plain http although it is not on loopback.
         signing_key: PEM file of the Ed25519 key that signs attestations.
         builder_id: URI that names this builder in provenance.
+        docker_host: engine that builds, as DOCKER_HOST has it.
+        secrets_dir: folder with one file for each `build_secrets` id of the app files.
+        minutes: longest time of one image's build, of one test command and of one scan.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SLIPWAY_BUILD_", env_file=None, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SLIPWAY_BUILD_", env_file=None, extra="ignore", hide_input_in_errors=True
+    )
 
-    registry: str
+    registry: Annotated[str, AfterValidator(_check_registry)]
+    insecure: bool = False
     signing_key: Path
     builder_id: AnyHttpUrl = AnyHttpUrl("https://slipway.invalid/builders/local")
     trivy: str = "trivy"
     trivy_cache: Path | None = None
+    docker_host: str | None = None
+    secrets_dir: Path | None = None
+    minutes: Annotated[float, Field(gt=0, le=24 * 60)] = 30
+
+    @property
+    def trivy_cache_folder(self) -> Path:
+        """Where Trivy keeps its database."""
+        return self.trivy_cache or Path.home() / ".cache" / "trivy"
+
+
+def build_settings() -> BuildSettings:
+    """The build tier's settings.
+
+    Raises:
+        BadInput: a variable is missing or wrong; only names are told, never values.
+    """
+    try:
+        return BuildSettings()
+    except ValidationError as error:
+        found = [(str(e["loc"][0]).upper(), e["msg"]) for e in error.errors(include_input=False)]
+        raise BadInput(
+            "the build tier is not set up",
+            found="; ".join(f"SLIPWAY_BUILD_{name}: {what}" for name, what in found),
+            next_step="set them in the agent's credentials; `slipway up` writes a build.env",
+            stage="checkout",
+        ) from None

@@ -62,6 +62,11 @@ async def tag_release(app: str, digest: str) -> None:
     await _add_tags({f"app:{app}", f"candidate:{digest}", holder_tag()})
 
 
+async def tag_app(app: str, revision: str | None = None) -> None:
+    """Tag a run of the tier that builds."""
+    await _add_tags({f"app:{app}"} | ({f"revision:{revision[:12]}"} if revision else set()))
+
+
 async def _add_tags(tags: set[str]) -> None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

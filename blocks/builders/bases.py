@@ -71,7 +71,8 @@ class BaseResolver:
             return text
         host = name.host or DOCKER_HUB
         path = name.path if name.host or "/" in name.path else f"library/{name.path}"
-        digest = self._connect(host).head(path, name.tag)
+        with self._connect(host) as registry:
+            digest = registry.head(path, name.tag)
         if digest is None:
             raise ImageMissing(
                 f"base image {text} is nowhere",

@@ -17,7 +17,7 @@ from blocks.process import harmless, run
 from blocks.registries.logins import auth_config
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials
-from slipway.errors import AccessDenied, BuildFailed, DeadlineExceeded, TagMoved, Unreachable
+from slipway.errors import AccessDenied, BuildFailed, DeadlineExceeded, Tampered, Unreachable
 from slipway.explanations import printable
 
 KEY_LABEL = "slipway.build.key"
@@ -72,36 +72,40 @@ async def build(
     return _classic(request, engine, say)
 
 
+def incoming_tag(image_id: str) -> str:
+    """The tag that an image is pushed under first: named by content, so it never moves. Pure."""
+    return "incoming-" + image_id.removeprefix("sha256:")
+
+
 def push(
     engine: docker.DockerClient,
     registry: Registry,
     path: str,
-    tag: str,
     image_id: str,
     credentials: Credentials | None,
 ) -> str:
-    """Push a tag and return its digest, on which engine and registry agree.
+    """Push an image and return its digest, on which engine and registry agree.
 
     Raises:
-        TagMoved: the tag is there with other contents, or moved while we pushed.
+        Tampered: what the registry holds after the push is not the image.
         AccessDenied: the registry does not take the credentials.
         Unreachable: the push broke off.
     """
+    repository, tag = f"{registry.host}/{path}", incoming_tag(image_id)
     existing = registry.head(path, tag)
-    if existing is not None and registry.manifest(path, existing).config_digest == image_id:
-        return existing
     if existing is not None:
-        raise _moved(registry, path, tag, existing, image_id)
-    repository = f"{registry.host}/{path}"
-    with engine_errors(f"push {repository}:{tag}"):
+        return _held(registry, path, existing, image_id)
+    with engine_errors(f"push {repository}"):
+        engine.api.tag(image_id, repository, tag)
         events = engine.api.push(
             repository, tag=tag, stream=True, decode=True, auth_config=auth_config(credentials)
         )
-        digest = pushed_digest(events, f"{repository}:{tag}")
+        digest = pushed_digest(events, repository)
+        engine.api.remove_image(f"{repository}:{tag}", noprune=True)
     there = registry.head(path, tag)
-    if there != digest or registry.manifest(path, digest).config_digest != image_id:
-        raise _moved(registry, path, tag, there or "nothing", digest)
-    return digest
+    if there != digest:
+        raise _foreign(registry, path, there or "nothing", digest)
+    return _held(registry, path, digest, image_id)
 
 
 def pushed_digest(events: Iterable[Mapping[str, Any]], what: str) -> str:
@@ -217,11 +221,18 @@ def _failed(image: str, found: str, lines: Iterable[str]) -> BuildFailed:
     )
 
 
-def _moved(registry: Registry, path: str, tag: str, existing: str, wanted: str) -> TagMoved:
-    return TagMoved(
-        f"tag {registry.host}/{path}:{tag} holds something else",
-        found=existing,
-        allowed=wanted,
-        next_step="use a new tag or commit; a tag is never written over",
+def _held(registry: Registry, path: str, digest: str, image_id: str) -> str:
+    found = registry.manifest(path, digest).config_digest
+    if found != image_id:
+        raise _foreign(registry, path, f"config {found}", f"config {image_id}")
+    return digest
+
+
+def _foreign(registry: Registry, path: str, found: str, allowed: str) -> Tampered:
+    return Tampered(
+        f"{registry.host}/{path} holds something else than was pushed",
+        found=found,
+        allowed=allowed,
+        next_step="see who else writes to this repository",
         stage="push",
     )

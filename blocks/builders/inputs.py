@@ -52,6 +52,40 @@ class BuildInputs(Frozen):
         return "key-" + self.key.removeprefix("sha256:")
 
 
+class PlannedImage(Frozen):
+    """An image to build.
+
+    Attributes:
+        path: repository in the registry, without its host.
+        dockerfile: text of the Dockerfile with every base pinned.
+        digest: where the registry holds an image of the same inputs already.
+    """
+
+    inputs: BuildInputs
+    path: str
+    dockerfile: str
+    digest: Digest | None = None
+
+    @property
+    def name(self) -> str:
+        """The image's name in the app file."""
+        return self.inputs.image
+
+
+class BuiltImage(Frozen):
+    """An image that is in the engine or, with its digest, in the registry.
+
+    Attributes:
+        image_id: digest of its config.
+    """
+
+    name: Name
+    path: str
+    key_tag: str
+    image_id: Digest
+    digest: Digest | None = None
+
+
 def check_context(folder: Path) -> None:
     """Refuse a build context that reaches outside itself or is too large.
 

@@ -6,7 +6,7 @@ hashed, and each write is read back.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -86,6 +86,12 @@ class Registry:
     def host(self) -> str:
         """Host and port, as references name it."""
         return self._transport.host
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Release the connections."""
