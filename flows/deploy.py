@@ -20,7 +20,7 @@ async def deploy(
     environment: forms.Environment = forms.ENVIRONMENT,
     requested_by: forms.Requester = forms.REQUESTED_BY,
     again: bool = forms.AGAIN,
-    key: forms.Key | None = forms.KEY,
+    key: forms.MaybeKey = forms.KEY,
 ) -> Result:
     """Bring a candidate into one environment.
 
@@ -33,4 +33,4 @@ async def deploy(
     await tag_run(target, wanted.reference.short)
     async with open_door(installation, target) as door:
         release = installation.release(wanted, environment, requested_by, door)
-        return await bring_in(release, key=key, again=again)
+        return await bring_in(release, key=key or None, again=again)

@@ -16,10 +16,10 @@ from tasks.told import told
 @told
 async def release(
     candidate: forms.Candidate = forms.CANDIDATE,
-    through: forms.Environment | None = forms.THROUGH,
+    through: forms.MaybeEnvironment = forms.THROUGH,
     requested_by: forms.Requester = forms.REQUESTED_BY,
     again: bool = forms.AGAIN,
-    key: forms.Key | None = forms.KEY,
+    key: forms.MaybeKey = forms.KEY,
 ) -> list[Result]:
     """Deploy to dev, verify, gate, stage, verify, gate, prod, verify: always the same candidate.
 
@@ -36,5 +36,5 @@ async def release(
             again=again,
             key=key,
         )
-        for environment in environments_through(wanted.appfile, through)
+        for environment in environments_through(wanted.appfile, through or None)
     ]

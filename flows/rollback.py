@@ -17,7 +17,7 @@ from tasks.told import told
 async def rollback(
     app: forms.App = forms.APP,
     environment: forms.Environment = forms.ENVIRONMENT,
-    to: forms.Candidate | None = forms.BACK_TO,
+    to: forms.MaybeCandidate = forms.BACK_TO,
     reason: forms.Reason = forms.REASON,
     requested_by: forms.Requester = forms.REQUESTED_BY,
 ) -> Result:
@@ -30,4 +30,4 @@ async def rollback(
     await tag_run(target)
     async with open_door(installation, target) as door:
         engine = installation.engine(target, door)
-        return await roll_back(engine, requested_by=requested_by, reason=reason, to=to)
+        return await roll_back(engine, requested_by=requested_by, reason=reason, to=to or None)

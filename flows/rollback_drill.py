@@ -13,7 +13,7 @@ from tasks.told import told
 @told
 async def rollback_drill(
     environment: forms.Environment = forms.ENVIRONMENT,
-    app: forms.App | None = forms.DRILLED_APP,
+    app: forms.MaybeApp = forms.DRILLED_APP,
     requested_by: forms.Requester = forms.REQUESTED_BY,
 ) -> list[str]:
     """Go back to the last verified release and return, measured against the app's budget.
@@ -22,5 +22,5 @@ async def rollback_drill(
     on the original release. Over budget, the run fails, with the original serving.
     """
     installation = Installation()
-    targets = drilled_targets(installation.store, environment, app)
+    targets = drilled_targets(installation.store, environment, app or None)
     return await drill_each(installation, targets, requested_by, slot_of_run())

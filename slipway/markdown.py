@@ -39,12 +39,9 @@ def artifact_key(kind: str, target: Target) -> str:
 
 def plan(plan: Plan) -> str:
     """The plan as a difference, field by field."""
-    changes = [(c.field, c.before or "(absent)", c.after or "(absent)") for c in plan.changes]
-    body = table(["Field", "Now", "Planned"], changes) if changes else "Nothing changes."
     return (
-        f"# Plan for {text(plan.spec.target)}\n\n"
-        f"Candidate {text(plan.candidate)}\n\n"
-        f"Plan {text(plan.hash)}\n\n{body}\n"
+        f"# Plan for {text(plan.spec.target)}\n\n{_changes(plan)}\n\n"
+        f"Candidate:\n{_block(plan.candidate)}\n\nPlan:\n{_block(plan.hash)}\n"
     )
 
 
@@ -60,26 +57,36 @@ def gate(wanted: Plan, left: str) -> str:
         f"{wanted.candidate} --plan {wanted.hash} --key KEY"
     )
     return (
-        f"{plan(wanted)}\n## Approve\n\nSign exactly this plan {text(left)}:\n\n"
-        f"```\n{command}\n```\n\n"
-        "and paste the line that it prints. Who presses the button does not count; the key does.\n"
+        f"## Approve {text(target)} {text(_short(wanted.candidate))}\n\n"
+        f"Sign exactly this plan {text(left)}, then paste the line that is printed. "
+        "Who presses the button does not count; the key does.\n\n"
+        f"{_block(command)}\n\n{_changes(wanted)}\n"
     )
 
 
 def summary(result: Result, seconds: float) -> str:
     """How a release ended."""
     rows = [
-        ("Outcome", result.outcome),
-        ("Candidate", result.candidate),
+        ("Candidate", _short(result.candidate)),
         ("Serving", result.serving or "nothing"),
         ("Claim", result.token or "none: nothing was changed"),
-        ("Plan", result.plan_hash or ""),
+        ("Plan", _short(result.plan_hash or "")),
         ("Took", f"{seconds:.1f} s"),
     ]
-    digest = short_digest(result.candidate.rpartition("@")[2])
-    body = table(["", ""], rows)
+    title = f"{result.target} {_short(result.candidate)}: {result.outcome}"
     why = explanation(result.explanation) if result.explanation else ""
-    return f"# {text(result.target)} {text(digest)}: {text(result.outcome)}\n\n{body}\n{why}"
+    body = table(["Fact", "Value"], rows)
+    return f"# {text(title)}\n\n{body}\n{why}\n{_block(result.candidate)}\n"
+
+
+def failure(target: Target, what: str, why: Explanation, seconds: float) -> str:
+    """How a release ended that did not do what was asked.
+
+    Args:
+        what: what was asked, as in `deploy of 0123456789ab`.
+    """
+    took = f"Took {seconds:.1f} s."
+    return f"# {text(target)}: {text(what)} failed\n\n{took}\n{explanation(why)}"
 
 
 def explanation(why: Explanation) -> str:
@@ -98,16 +105,31 @@ def drill_trend(target: Target, drills: Sequence[dict[str, object]]) -> str:
     """
     rows = [
         (
-            drill["time"],
+            str(drill["time"])[:16].replace("T", " "),
             drill["restore_millis"],
             drill["budget_millis"],
             "yes" if drill["within_budget"] else "NO",
-            f"{drill['from']} to {drill['to']} and back",
+            drill["from"],
+            drill["to"],
         )
         for drill in reversed(drills)
     ]
-    columns = ["When", "Restore ms", "Budget ms", "Within", "Releases"]
+    columns = ["When (UTC)", "Restore ms", "Budget ms", "Within", "From", "Back to"]
     return f"# Rollback drills of {text(target)}\n\n{table(columns, rows)}\n"
+
+
+def _changes(plan: Plan) -> str:
+    rows = [(c.field, c.before or "(absent)", c.after or "(absent)") for c in plan.changes]
+    return table(["Field", "Now", "Planned"], rows) if rows else "Nothing changes."
+
+
+def _short(digest: str) -> str:
+    return short_digest(digest.rpartition("@")[2])
+
+
+def _block(value: str) -> str:
+    """One line to copy. Backquotes could end the block, so none is let in."""
+    return f"```\n{printable(value).replace('`', '')}\n```"
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 an artifact is the history of the environment.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
@@ -14,7 +15,9 @@ from prefect.artifacts import (
 )
 
 from slipway import markdown
+from slipway.errors import SlipwayError, Superseded
 from slipway.execution import Result
+from slipway.explanations import explain
 from slipway.ledger import Kind, Record
 from slipway.plan import Plan
 from slipway.release import Target
@@ -22,6 +25,7 @@ from tasks.server import best_effort
 from tasks.steps import perform
 
 T = TypeVar("T")
+RELEASES = "How each release ended"
 FIRST_GUESS = 14
 ALMOST = 95.0
 DONE = 100.0
@@ -32,10 +36,22 @@ async def publish_plan(plan: Plan) -> None:
     await _publish("plan", plan.spec.target, markdown.plan(plan), "What a release will change")
 
 
-async def publish_summary(result: Result, seconds: float) -> None:
-    """How a release ended."""
-    text = markdown.summary(result, seconds)
-    await _publish("release", result.target, text, "How each release ended")
+async def shown(target: Target, what: str, act: Awaitable[Result]) -> Result:
+    """Await the act and show how it ended, well or not; its error comes back unchanged."""
+    started = time.monotonic()
+    try:
+        result = await act
+    except Superseded:
+        raise  # whoever took over shows how it ended
+    except SlipwayError as error:
+        why = explain(error, what.partition(" ")[0], target)
+        text = markdown.failure(target, what, why, time.monotonic() - started)
+        await _publish("release", target, text, RELEASES)
+        raise
+    await _publish(
+        "release", target, markdown.summary(result, time.monotonic() - started), RELEASES
+    )
+    return result
 
 
 async def publish_drills(target: Target, records: Sequence[Record]) -> None:

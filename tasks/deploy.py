@@ -13,7 +13,7 @@ from slipway.history import claim_with_key
 from slipway.ledger import Ledger
 from slipway.opening import Order, SameRelease
 from slipway.plan import Plan
-from tasks.artifacts import publish_plan, publish_summary
+from tasks.artifacts import publish_plan, shown
 from tasks.gate import open_gate
 from tasks.notes import note
 from tasks.steps import perform
@@ -28,12 +28,10 @@ async def bring_in(release: Release, *, key: str | None, again: bool) -> Result:
         KeyReused: the key was used with other contents.
         SlipwayError: as `Engine.deploy`.
     """
-    started = time.monotonic()
     order = await perform("order made", partial(release.order, key=key, again=again))
     engine = release.engine(gate=partial(_gate, release.gatekeeper, order.contents))
-    result = await _once(engine, order, release.ledger)
-    await publish_summary(result, time.monotonic() - started)
-    return result
+    what = f"deploy of {release.candidate.reference.short}"
+    return await shown(release.target, what, _once(engine, order, release.ledger))
 
 
 async def _gate(keeper: Gatekeeper, contents: str, plan: Plan) -> list[int]:

@@ -4,7 +4,7 @@ Each parameter is one text with a pattern. So a template, a brace or a dictionar
 a run exists, and what the server renders out of a `__prefect_kind` must still be a plain name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from prefect.input import RunInput
@@ -12,17 +12,28 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from slipway.approval import LONGEST_TEXT
 from slipway.errors import BadInput
-from slipway.names import Name, check_actor, check_reference
+from slipway.names import Name, check_actor, check_name, check_reference
 
-_REFERENCE = r"^[A-Za-z0-9.\[\]:-]+/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$"
+_NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_REFERENCE = r"[A-Za-z0-9.\[\]:-]+/[a-z0-9._/-]+@sha256:[0-9a-f]{64}"
+_KEY = r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}"
+
+
+def _schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": 400})
+
+
+def _maybe(check: Callable[[str], str]) -> AfterValidator:
+    """The check, for a field that may be left empty. A form shows text only, never a None."""
+    return AfterValidator(lambda value: check(value) if value else value)
+
 
 App = Name
 Environment = Name
-Candidate = Annotated[
-    str,
-    AfterValidator(check_reference),
-    WithJsonSchema({"type": "string", "pattern": _REFERENCE, "maxLength": 400}),
-]
+Candidate = Annotated[str, AfterValidator(check_reference), _schema(_REFERENCE)]
+MaybeApp = Annotated[str, _maybe(check_name), _schema(f"({_NAME})?")]
+MaybeEnvironment = MaybeApp
+MaybeCandidate = Annotated[str, _maybe(check_reference), _schema(f"({_REFERENCE})?")]
 Requester = Annotated[
     str,
     AfterValidator(check_actor),
@@ -45,10 +56,7 @@ Reason = Annotated[
     AfterValidator(_plain),
     WithJsonSchema({"type": "string", "pattern": r"^[^{}\x00-\x1f\x7f]{1,300}$"}),
 ]
-Key = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"),
-]
+MaybeKey = Annotated[str, StringConstraints(pattern=f"^({_KEY})?$")]
 
 
 def field(title: str, description: str, default: Any = ..., examples: Sequence[Any] = ()) -> Any:
@@ -78,23 +86,21 @@ AGAIN: Any = field(
 KEY: Any = field(
     "Idempotency key",
     "Optional. The same key with another candidate or configuration is refused.",
-    None,
+    "",
     examples=["jenkins-shop-42"],
 )
 REASON: Any = field("Reason", "One line for the history.", "asked for by an operator")
 THROUGH: Any = field(
     "Through",
     "Last environment of this release; every environment of the app file where empty.",
-    None,
+    "",
     examples=["stage"],
 )
 FROM: Any = field("From", "Environment whose verified release is taken.", examples=["stage"])
 TO: Any = field("To", "Environment that receives it, through its gate.", examples=["prod"])
-BACK_TO: Any = field(
-    "Back to", "A verified candidate; the last verified good one where empty.", None
-)
+BACK_TO: Any = field("Back to", "A verified candidate; the last verified good one where empty.", "")
 DRILLED_APP: Any = field(
-    "App", "Name of the app; every app of the environment where empty.", None, examples=["shop"]
+    "App", "Name of the app; every app of the environment where empty.", "", examples=["shop"]
 )
 
 

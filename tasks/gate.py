@@ -7,7 +7,7 @@ pressing the button proves nothing, and `slipway approve` works with this server
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 from prefect import get_run_logger
@@ -82,7 +82,7 @@ class FormGatekeeper(Gatekeeper):
     async def _form(self, ends: datetime) -> str | None:
         """What somebody put into the form; None where no server shows it."""
         left = ends - self.ledger.clock()
-        about = markdown.gate(self.plan, f"within {format_duration(left)}")
+        about = markdown.gate(self.plan, f"within {_in_words(left)}")
         form = ApprovalForm.with_initial_data(description=about)
         try:
             # Longer than the gate's own time: a pause that ends by itself hides the reason.
@@ -113,3 +113,9 @@ class FormGatekeeper(Gatekeeper):
         with suppress(*SERVER_ERRORS, TimeoutError):
             await aresume_flow_run(context.flow_run.id, run_input={"approval": ELSEWHERE})
             await asyncio.wait_for(form, timeout=5)
+
+
+def _in_words(left: timedelta) -> str:
+    """Whole minutes, or seconds where they are few."""
+    unit = timedelta(minutes=1) if left >= timedelta(minutes=2) else timedelta(seconds=1)
+    return format_duration(unit * (left // unit))

@@ -66,7 +66,7 @@ async def test_drill_goes_back_and_forth_and_is_measured(twice: Site) -> None:
 
 async def test_drill_without_an_older_release_skips_itself(site: Site) -> None:
     await release(candidate=site.push("a"), through="stage", requested_by="ci")
-    lines = await rollback_drill(environment="stage", app=None, requested_by="op")
+    lines = await rollback_drill(environment="stage", app="", requested_by="op")
     assert "skipped" in lines[0]
 
 
