@@ -102,7 +102,11 @@ class Execution:
         self.claim = claim
         self.journal = Journal(tools.ledger, claim.token, tools.observer)
         self.context = StepContext(
-            check=self._check, note=tools.note, token=claim.token, secrets=tools.secrets
+            check=self._check,
+            note=tools.note,
+            token=claim.token,
+            secrets=tools.secrets,
+            candidate=claim.body["candidate"],
         )
         self._holder = holder
         self.wanted = parse_spec(claim.body["spec"])
@@ -113,16 +117,20 @@ class Execution:
         self._holder.check()
         self.tools.interruption.check()
 
-    async def take(self, steps: Sequence[Step], stage: Stage | None = None) -> None:
+    async def take(
+        self, steps: Sequence[Step], stage: Stage | None = None, candidate: str | None = None
+    ) -> None:
         """Take the steps in order; `stage` overrides theirs, as while restoring."""
+        context = replace(self.context, candidate=candidate) if candidate else self.context
         for planned in steps:
             step = replace(planned, stage=stage) if stage else planned
             self.stage = step.stage
-            await self.tools.perform(step.name, partial(self.journal.run, step, self.context))
+            await self.tools.perform(step.name, partial(self.journal.run, step, context))
 
     async def reach(self, release: GoodRelease, stage: Stage | None = None) -> Record:
         """Make the release serve, verified; the record that says so."""
-        await self.take(self.tools.platform.forward(release.spec, None), stage)
+        steps = self.tools.platform.forward(release.spec, None)
+        await self.take(steps, stage, release.candidate)
         return self.verified(release.candidate, release.spec)
 
     def verified(self, candidate: str, spec: ReleaseSpec) -> Record:

@@ -56,12 +56,14 @@ class StepContext:
         note: tells the operator one line of progress; never a secret.
         token: the claim's record number, the fencing token.
         secrets: reads a runtime secret's value at last use.
+        candidate: reference of the candidate that the release comes from, for people's eyes.
     """
 
     check: Callable[[], None]
     note: Callable[[str], None]
     token: int
     secrets: SecretReader
+    candidate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

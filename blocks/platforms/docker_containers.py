@@ -5,6 +5,7 @@ specified shows no difference.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from blocks.platforms import docker_names as names
 from slipway.canonical import JsonObject, canonical_json
@@ -20,12 +21,20 @@ HEALTH_TIMEOUT_SECONDS = 5
 TMPFS = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
 
 
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who makes a container: the claim's number, and the candidate it was made for first."""
+
+    token: int
+    candidate: str
+
+
 def container_request(
     spec: ReleaseSpec,
     service: ServiceSpec,
     replica: int,
     *,
-    token: int,
+    maker: Maker,
     health_seconds: int,
     address: str,
 ) -> JsonObject:
@@ -45,7 +54,7 @@ def container_request(
         "Hostname": service.name,
         "Env": [f"{key}={value}" for key, value in sorted(service.config.items())],
         **({"Cmd": list(service.command)} if service.command else {}),
-        "Labels": labels_of(spec, service, replica, token),
+        "Labels": labels_of(spec, service, replica, maker),
         "Healthcheck": healthcheck(spec, health_seconds),
         "StopTimeout": service.stop_seconds,
         "HostConfig": host_config(spec, service, network),
@@ -73,13 +82,16 @@ def checked_user(service: ServiceSpec) -> str:
     return service.user
 
 
-def labels_of(spec: ReleaseSpec, service: ServiceSpec, replica: int, token: int) -> dict[str, str]:
+def labels_of(
+    spec: ReleaseSpec, service: ServiceSpec, replica: int, maker: Maker
+) -> dict[str, str]:
     return {
         **names.release_labels(spec),
         names.ROLE: names.SERVICE_ROLE,
         names.SERVICE: service.name,
         names.REPLICA: str(replica),
-        names.TOKEN: str(token),
+        names.TOKEN: str(maker.token),
+        names.CANDIDATE: maker.candidate,
         names.CONFIG_KEYS: ",".join(sorted(service.config)),
         names.COMMAND: argv_text(service.command) if service.command else "",
         names.SECRETS: canonical_json(spec.secrets).decode(),

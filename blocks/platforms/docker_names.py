@@ -9,6 +9,7 @@ from slipway.release import ReleaseSpec, Target
 APP = "slipway.app"
 ENVIRONMENT = "slipway.environment"
 RELEASE = "slipway.release"
+CANDIDATE = "slipway.candidate"
 SERVICE = "slipway.service"
 REPLICA = "slipway.replica"
 TOKEN = "slipway.token"  # noqa: S105 - the name of a label

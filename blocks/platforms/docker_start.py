@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import docker
 
 from blocks.platforms import docker_names as names
-from blocks.platforms.docker_containers import container_request, limits, running_digest
+from blocks.platforms.docker_containers import Maker, container_request, limits, running_digest
 from blocks.platforms.docker_engine import SECONDS, engine_errors, inspect_or_none
 from blocks.platforms.docker_images import local_image
 from blocks.platforms.docker_networks import (
@@ -76,7 +76,7 @@ def ensure_container(
             spec,
             service,
             replica,
-            token=context.token,
+            maker=Maker(context.token, context.candidate),
             health_seconds=health_seconds,
             address=release_address(spec, service, replica, subnets.release),
         )

@@ -62,7 +62,7 @@ Act = Callable[[docker.APIClient, StepContext], JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """From whatever runs to `spec` serving and verified."""
+    """From whatever runs to `spec` serving and verified. Steps of the stage `verify` only read."""
 
     settings: Settings
     spec: ReleaseSpec
@@ -77,7 +77,7 @@ class Forward:
             ("release healthy", Stage.SETTLE, self.release_healthy),
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
             ("release verified", Stage.VERIFY, self.release_verified),
-            ("fallback ended", Stage.VERIFY, self.fallback_ended),
+            ("fallback ended", Stage.COMMIT, self.fallback_ended),
         ]
         if not self.spec.secrets:
             acts = [act for act in acts if act[0] != "secrets written"]

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from blocks.platforms import docker_names as names
-from blocks.platforms.docker_containers import container_request
+from blocks.platforms.docker_containers import Maker, container_request
 from blocks.platforms.docker_observe import Seen
 from blocks.platforms.docker_traffic import Routes
 from slipway.release import Health, ReleaseSpec, Resources, ServiceSpec, Target
@@ -54,7 +54,7 @@ def request_of(wanted: ReleaseSpec, replica: int) -> dict[str, Any]:
         wanted,
         wanted.services[0],
         replica,
-        token=7,
+        maker=Maker(7, f"127.0.0.1:5055/shop@sha256:{'9' * 64}"),
         health_seconds=5,
         address=f"10.213.7.{16 + replica}",
     )

@@ -15,6 +15,7 @@ from blocks.platforms import docker_names as names
 from blocks.platforms import docker_session
 from blocks.platforms.docker_engine import open_engine
 from slipway.errors import Superseded
+from slipway.platform import Stage
 from tests.rig.docker_world import World
 
 pytestmark = pytest.mark.engine
@@ -108,6 +109,20 @@ def test_a_replaced_holder_can_take_no_step_that_acts(world: World) -> None:
     with pytest.raises(Superseded):
         world.platform.fence(world.target, world.token)
     assert world.platform.observe(world.target) == before
+
+
+def test_looking_at_a_release_needs_no_claim_and_writes_nothing(world: World) -> None:
+    """Steps of the stage verify only read, so `verify` can take them at any time."""
+    one = world.spec("one")
+    world.deploy(one)
+    api = open_engine(None)
+    proxy = names.proxy_name(world.target)
+    before = docker_session.read_routes(api, proxy)
+    looks = [s for s in world.platform.forward(one, None) if s.stage is Stage.VERIFY]
+    assert [s.name for s in looks] == ["release verified"]
+    world.holder(0).take(looks)
+    assert docker_session.read_routes(api, proxy) == before
+    api.close()
 
 
 def test_a_restarted_proxy_serves_on_and_still_refuses_the_replaced_holder(world: World) -> None:
