@@ -85,16 +85,18 @@ def failure(target: Target, what: str, why: Explanation, seconds: float) -> str:
     Args:
         what: what was asked, as in `deploy of 0123456789ab`.
     """
-    took = f"Took {seconds:.1f} s."
-    return f"# {text(target)}: {text(what)} failed\n\n{took}\n{explanation(why)}"
+    return f"# {text(target)}: {text(what)} failed\n\n{explanation(why)}\n\nTook {seconds:.1f} s.\n"
 
 
 def explanation(why: Explanation) -> str:
-    """Why something is red: stage, cause, evidence, next command."""
-    rows = [line.partition(":") for line in why.lines()]
-    return (
-        "\n## Why\n\n" + table(["", ""], [(name, value.strip()) for name, _, value in rows]) + "\n"
-    )
+    """Why something is red: what, then stage, cause, evidence and next command as a table."""
+    rows = [
+        ("stage", why.stage),
+        ("cause", f"{why.cause} ({why.side} issue)"),
+        *(("evidence", line) for line in why.evidence),
+        ("next", why.next_command),
+    ]
+    return f"{text(why.summary)}\n\n{table(['Fact', 'Value'], rows)}"
 
 
 def drill_trend(target: Target, drills: Sequence[dict[str, object]]) -> str:
