@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,16 +55,35 @@ async def run(
     Raises:
         BadInput: there is no such program.
     """
+    lines: deque[str] = deque(maxlen=KEPT_LINES)
+    async with _pipe() as (reader, writer):
+        process = await _start(argv, env, cwd, writer)
+        late = False
+        try:
+            async with asyncio.timeout(seconds):
+                await _read(reader, lines, say)
+                await process.wait()
+        except TimeoutError:
+            late = True
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            code = await process.wait()
+    return Finished(code, tuple(lines), late)
+
+
+async def _start(
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path, output: int
+) -> asyncio.subprocess.Process:
     try:
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *argv,
             env=dict(env),
             cwd=cwd,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            limit=_LINE_BYTES,
         )
     except (FileNotFoundError, PermissionError) as error:
         raise BadInput(
@@ -72,25 +91,29 @@ async def run(
             found=type(error).__name__,
             next_step="install it, or name its path",
         ) from error
-    lines: deque[str] = deque(maxlen=KEPT_LINES)
-    late = False
-    try:
-        async with asyncio.timeout(seconds):
-            await _read(process.stdout, lines, say)
-            await process.wait()
-    except TimeoutError:
-        late = True
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        code = await process.wait()
-    return Finished(code, tuple(lines), late)
+        os.close(output)
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """A pipe of our own: it is closed here even where a program that got away still holds it."""
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader(limit=_LINE_BYTES)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
+    )
+    try:
+        yield reader, write_end
+    finally:
+        transport.close()
+        await asyncio.sleep(0)  # lets the transport close its file
 
 
 async def _read(
-    stream: asyncio.StreamReader | None, lines: deque[str], say: Callable[[str], None] | None
+    stream: asyncio.StreamReader, lines: deque[str], say: Callable[[str], None] | None
 ) -> None:
-    while stream is not None:
+    while True:
         try:
             raw = await stream.readline()
         except ValueError:
