@@ -53,7 +53,7 @@ class Runner:
         *,
         expect: Sequence[int] = (0,),
         look: Callable[[], None] = lambda: None,
-        show: bool = False,
+        hear: Callable[[str], None] = lambda line: None,
         seconds: float = 600,
     ) -> Done:
         """Run one command to its end.
@@ -61,17 +61,16 @@ class Runner:
         Args:
             own: variables beside the harmless ones of our shell.
             look: called again and again while it runs.
-            show: let the reader see what it prints.
+            hear: gets each line that it prints, as it comes.
 
         Raises:
             StepFailed: another exit code than expected, or not ended in time.
         """
         self.teller.command(argv)
         started = time.monotonic()
-        done = self._to_end(argv, own, look, seconds)
-        if show:
-            self.teller.console.print(done.output.rstrip("\n"), markup=False, highlight=False)
-        self.teller.step(f"exit code {done.code}, {time.monotonic() - started:.1f} s")
+        done = self._to_end(argv, own, seconds, look, hear)
+        code = f"exit code {done.code}, " if done.code else ""
+        self.teller.step(f"({code}{time.monotonic() - started:.1f} s)")
         if done.code not in expect:
             raise StepFailed(
                 f"`{' '.join(argv[:3])} ...` ended with exit code {done.code}",
@@ -85,10 +84,12 @@ class Runner:
         self,
         argv: Sequence[str],
         own: Mapping[str, str],
-        look: Callable[[], None],
         seconds: float,
+        look: Callable[[], None],
+        hear: Callable[[str], None],
     ) -> Done:
-        with tempfile.TemporaryFile() as output:
+        with tempfile.NamedTemporaryFile() as output:
+            lines = Lines(Path(output.name), hear)
             process = subprocess.Popen(
                 [*PROGRAMS[argv[0]], *argv[1:]],
                 cwd=self.folder,
@@ -98,19 +99,39 @@ class Runner:
                 stderr=subprocess.STDOUT,
             )
             try:
-                code = _wait(process, look, time.monotonic() + seconds)
+                code = _wait(process, [look, lines.read], time.monotonic() + seconds)
             finally:
                 process.kill()
                 process.wait()
-            output.seek(0)
-            return Done(code, output.read().decode(errors="replace"))
+            lines.read()
+            return Done(code, lines.text)
 
 
-def _wait(process: subprocess.Popen[bytes], look: Callable[[], None], end: float) -> int:
+@dataclass
+class Lines:
+    """What a running command has printed so far; each whole line is heard once."""
+
+    path: Path
+    hear: Callable[[str], None]
+    text: str = ""
+    _heard: int = 0
+
+    def read(self) -> None:
+        """Hear what is new."""
+        self.text = self.path.read_bytes().decode(errors="replace")
+        whole = self.text[: self.text.rfind("\n") + 1]
+        for line in whole[self._heard :].splitlines():
+            self.hear(line)
+        self._heard = len(whole)
+
+
+def _wait(process: subprocess.Popen[bytes], looks: Sequence[Callable[[], None]], end: float) -> int:
     while (code := process.poll()) is None:
         if time.monotonic() > end:
             raise StepFailed("the command did not end in time", next_step="slipway status")
-        look()
+        for look in looks:
+            look()
         time.sleep(LOOK_SECONDS)
-    look()
+    for look in looks:
+        look()
     return code

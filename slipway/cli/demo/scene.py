@@ -108,13 +108,12 @@ class Scene:
         """Test, build, scan, push, sign; the candidate."""
         output = self.folder / "out"
         argv = ["python", "-m", "flows.integrate", "--app-dir", str(self.source.folder)]
-        done = self.runner.run([*argv, "--output-dir", str(output)], self.build)
-        self._tell_integration(done)
+        self.runner.run([*argv, "--output-dir", str(output)], self.build, hear=self._tell_news)
         return read_candidate(output / HANDED_OVER)
 
-    def _tell_integration(self, done: Done) -> None:
-        for line in filter(None, map(news, done.output.splitlines())):
-            self.teller.step(line)
+    def _tell_news(self, line: str) -> None:
+        if told := news(line):
+            self.teller.step(told)
 
     def release(self, candidate: str, *, expect: int = 0, through: str | None = None) -> Done:
         """Release through the worker and wait for its end; the ledger is told meanwhile."""
@@ -125,9 +124,9 @@ class Scene:
         self.watcher.skip()
         return self.runner.run([*argv, "--watch"], self.runtime, expect=[expect], look=self.watcher)
 
-    def slipway(self, *argv: str, expect: int = 0, show: bool = True) -> Done:
-        """One command of the operator."""
-        return self.runner.run(["slipway", *argv], self.runtime, expect=[expect], show=show)
+    def slipway(self, *argv: str) -> Done:
+        """One command of the operator; what it prints is shown."""
+        return self.runner.run(["slipway", *argv], self.runtime, hear=self.teller.printed)
 
     def approve(self, target: Target, request: ApprovalRequest) -> None:
         """What the approver does when a gate asks: look, sign, hand in."""
@@ -138,7 +137,7 @@ class Scene:
         argv = ["approve", request.candidate, "--app", target.app]
         argv += ["--environment", target.environment, "--plan", request.plan_hash]
         argv += ["--key", str(person.key), "--approver", person.name]
-        self.slipway(*argv, show=False)
+        self.slipway(*argv)
 
 
 def news(line: str) -> str | None:

@@ -111,7 +111,7 @@ class Story:
         argv += ["--param", f"app={target.app}", "--param", f"environment={DRILLED}", "--watch"]
         self.scene.watcher.skip()
         self.scene.runner.run(argv, self.scene.runtime, look=self.scene.watcher)
-        drill = self.scene.watcher.last(target, Kind.DRILL) or {}
+        drill = self.scene.watcher.last(Kind.DRILL)
         millis, budget = drill["restore_millis"], drill["budget_millis"]
         self._serves(DRILLED, self.better)
         self._proved(f"restored in {millis / 1000:.1f} s, budget {budget / 1000:.0f} s")
@@ -120,7 +120,7 @@ class Story:
         """History and audit."""
         self._chapter("What was done is on record")
         target = self.scene.target(PRODUCTION)
-        self.scene.slipway("history", target.app, target.environment)
+        self.scene.slipway("history", target.app, target.environment, "--limit", "5")
         self.scene.slipway("audit", "verify", target.app)
 
     def _chapter(self, title: str) -> None:
@@ -145,8 +145,7 @@ class Story:
         self._proved(f"{environment} serves {short(candidate)}, verified")
 
     def _explain(self) -> None:
-        bodies = [self.scene.watcher.last(t, Kind.FAILED) for t in self.scene.watcher.targets]
-        body = next(body for body in reversed(bodies) if body)
+        body = self.scene.watcher.last(Kind.FAILED)
         self.scene.teller.say("why, as the operator sees it:")
         for line in Explanation.model_validate(body["explanation"]).lines():
             self.scene.teller.step(line)

@@ -10,6 +10,8 @@ from rich.rule import Rule
 
 from slipway.explanations import printable
 
+LONGEST = 140
+
 
 class Teller:
     """Prints the story. Times are seconds since it began."""
@@ -38,6 +40,11 @@ class Teller:
     def step(self, line: str) -> None:
         """Something that happened elsewhere and was seen."""
         self.console.print(f"   [dim]{escape(printable(line))}[/dim]")
+
+    def printed(self, line: str) -> None:
+        """A line that a command printed; what is longer than a line of a screen is cut."""
+        cut = line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+        self.console.print(escape(printable(cut)))
 
     def proved(self, line: str) -> None:
         """Something that was checked and holds."""

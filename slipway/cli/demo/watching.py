@@ -7,6 +7,7 @@ from slipway.approval import ApprovalRequest
 from slipway.canonical import JsonObject
 from slipway.gatekeeper import last_request
 from slipway.ledger import Kind, Ledger, LedgerStore, Record
+from slipway.platform import Stage
 from slipway.release import Target
 
 TOLD = frozenset({Kind.OBSERVED, Kind.REQUESTED, Kind.APPROVAL, Kind.CLOSED, Kind.QUARANTINE})
@@ -24,7 +25,8 @@ def line_of(target: Target, record: Record) -> str | None:
         Kind.CLOSED: "closed: {outcome}",
         Kind.QUARANTINE: "candidate quarantined: {reason}",
     }
-    return f"{target.environment:5} {words[record.kind].format_map(body)}"
+    back = "going back: " if body.get("stage") == Stage.RESTORE else ""
+    return f"{target.environment:5} {back}{words[record.kind].format_map(body)}"
 
 
 @dataclass
@@ -61,10 +63,11 @@ class Watcher:
         """The whole chain."""
         return Ledger(self.store, target, "demo").records()
 
-    def last(self, target: Target, kind: Kind) -> JsonObject | None:
-        """Body of the newest record of that kind."""
-        found = [record.body for record in self.records(target) if record.kind is kind]
-        return found[-1] if found else None
+    def last(self, kind: Kind) -> JsonObject:
+        """Body of the newest record of that kind, in whichever environment; empty without one."""
+        records = [record for target in self.targets for record in self.records(target)]
+        found = [record for record in records if record.kind is kind]
+        return max(found, key=lambda record: record.time).body if found else {}
 
     def _sign_waiting(self, target: Target, new: list[Record], records: list[Record]) -> None:
         if not any(record.kind is Kind.REQUESTED for record in new):

@@ -40,6 +40,11 @@ def record(kind: Kind, body: dict[str, object]) -> Record:
     ("kind", "body", "line"),
     [
         (Kind.OBSERVED, {"step": "traffic switched"}, "prod  traffic switched"),
+        (
+            Kind.OBSERVED,
+            {"step": "traffic switched", "stage": "restore"},
+            "prod  going back: traffic switched",
+        ),
         (Kind.CLOSED, {"outcome": "restored"}, "prod  closed: restored"),
         (Kind.INTENT, {"step": "traffic switched"}, None),
         (
@@ -123,6 +128,13 @@ def test_command_is_run_and_its_code_is_held_to(runner: Runner) -> None:
     with pytest.raises(StepFailed, match="exit code 3") as caught:
         runner.run(["python", "-c", "print('why'); raise SystemExit(3)"], {})
     assert caught.value.evidence == ("why",)
+
+
+def test_what_a_command_prints_is_heard_line_by_line(runner: Runner) -> None:
+    heard: list[str] = []
+    done = runner.run(["python", "-c", "print('one'); print('two', end='')"], {}, hear=heard.append)
+    assert heard == ["one"]
+    assert done.output == "one\ntwo"
 
 
 def test_command_sees_no_credential_of_the_shell(

@@ -49,7 +49,7 @@ def test_other_arguments_replace_it(processes: Processes) -> None:
 
 
 def test_a_recycled_pid_is_not_ours(processes: Processes) -> None:
-    """I3: what was started by somebody else goes on."""
+    """What was started by somebody else goes on."""
     record = processes.start("a", SLEEP, ENVIRONMENT)
     stale = record.model_copy(update={"started": record.started - 5})
     (processes.folder / "a.json").write_text(stale.model_dump_json())
