@@ -291,9 +291,6 @@ def open_platform(settings: RuntimeSettings, name: str) -> Platform:
         return DockerPlatform(
             host=settings.docker_host, registry_username=username, registry_password=password
         )
-    raise BadInput(
-        "platform is not known",
-        found=ascii(name[:80]),
-        allowed=DOCKER,
-        next_step="correct environments.<name>.platform in slipway.yaml",
-    )
+    from blocks.platforms.saved import load_platform
+
+    return load_platform(name)

@@ -50,12 +50,12 @@ environments:
   stage:
     port: {ports[1]}
     gate: {{approvals: 0}}
-    health: {{bake: 500ms, deadline: 20s}}
+    health: {{bake: 500ms, deadline: 60s}}
     drill: {{budget: 60s}}
   prod:
     port: {ports[2]}
     gate: {{approvals: 1, timeout: {timeout}}}
-    health: {{bake: 500ms, deadline: 20s}}
+    health: {{bake: 500ms, deadline: 60s}}
 """
 GATED = """
 app: {app}
@@ -64,7 +64,7 @@ environments:
   prod:
     port: {ports[2]}
     gate: {{approvals: 1, timeout: {timeout}}}
-    health: {{bake: 500ms, deadline: 20s}}
+    health: {{bake: 500ms, deadline: 60s}}
 """
 SBOM = {"bomFormat": "CycloneDX", "specVersion": "1.6"}
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
@@ -85,7 +85,7 @@ class App:
         mode: str = "ok",
         *,
         timeout: str = "60s",
-        deadline: str = "20s",
+        deadline: str = "60s",
         bake: str = "500ms",
         secrets: str = "",
     ) -> str:
@@ -279,6 +279,19 @@ class PrefectRig:
             check=False,
         )
 
+    def save_secret(self, block: str, value: str) -> None:
+        """Save a Secret block, as an operator does; the value goes over stdin."""
+        script = "import sys\nfrom prefect.blocks.system import Secret\n"
+        script += f"Secret(value=sys.stdin.read()).save({block!r}, overwrite=True)"
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**base_environment(os.environ), **self.environment},
+            cwd=self.folder,
+            input=value,
+            text=True,
+            check=True,
+        )
+
     def trigger(
         self, deployment: str, *extra: str, **parameters: Any
     ) -> "subprocess.CompletedProcess[str]":
@@ -311,6 +324,7 @@ class PrefectRig:
         while time.monotonic() < until:
             state = self.flow_run(run_id)["state"]
             if state["type"] in FINAL:
+                print(f"run {run_id}: {state['type']} {state['message']}")
                 return dict(state)
             time.sleep(0.5)
         raise TimeoutError(f"run {run_id} does not end: {state}")
