@@ -1,0 +1,42 @@
+"""Where a rollback goes, on a real engine, with no Prefect server."""
+
+import threading
+import time
+
+import pytest
+
+from tests.rig.shells import Shell
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+SICK_AFTER = 25
+
+
+def test_rollbacks_never_return_to_what_was_left(shell: Shell) -> None:
+    """D4: back, and back again, to ever older verified releases; then a refusal, not ping-pong."""
+    app = shell.app
+    for version in ("one", "two", "three"):
+        shell.run("deploy", app.candidate(version), "dev")
+    shell.run("rollback", app.name, "dev")
+    assert app.answer("dev") == "two"
+    shell.run("rollback", app.name, "dev")
+    assert app.answer("dev") == "one"
+    said = shell.run("rollback", app.name, "dev", code=3)
+    assert "no verified release to roll back to" in said
+    assert app.answer("dev") == "one"
+
+
+def test_a_target_that_turned_sick_falls_to_the_release_before(shell: Shell) -> None:
+    """D3: the last good release is sick by now; the one before it serves, and both are told."""
+    app = shell.app
+    shell.run("deploy", app.candidate("one"), "dev")
+    started = time.monotonic()
+    shell.run("deploy", app.candidate("two", f"sick:{SICK_AFTER}", deadline="10s"), "dev")
+    shell.run("deploy", app.candidate("three"), "dev")
+    threading.Event().wait(max(0, started + 2 * SICK_AFTER - time.monotonic()))
+    said = shell.run("rollback", app.name, "dev", code=4)
+    assert "health" in said
+    assert app.answer("dev") == "one"
+    rows = shell.read("history", app.name, "dev")
+    assert isinstance(rows, list)
+    assert rows[-1]["outcome"] == "restored"
