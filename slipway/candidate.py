@@ -18,7 +18,7 @@ from slipway import appfile as appfiles
 from slipway.appfile import AppFile, Environment
 from slipway.appfile_errors import closest
 from slipway.canonical import canonical_json, sha256_digest
-from slipway.errors import BadInput, SecretMissing
+from slipway.errors import BadInput, Refused, SecretMissing
 from slipway.names import Digest, Name, Reference, check_repository
 from slipway.oci import Blob, Fetch, check_bytes, manifest, not_ours, read_blob, read_manifest
 from slipway.quantities import millis
@@ -218,9 +218,17 @@ def release_spec(
     Raises:
         BadInput: the app file has no such environment.
         SecretMissing: a secret of the app file has no version.
+        Refused: it holds uncommitted changes and this is not the first environment.
     """
     appfile = candidate.appfile
     place = environment_of(appfile, environment)
+    if candidate.source.uncommitted and place.after:
+        raise Refused(
+            f"candidate {candidate.reference.short} holds uncommitted changes",
+            found=f"environment {environment}, which comes after {place.after}",
+            allowed="the first environment alone",
+            next_step="commit the changes and integrate the commit",
+        )
     if missing := sorted(set(appfile.secrets) - set(secret_versions)):
         raise SecretMissing(
             f"runtime secrets of {appfile.app}/{environment} have no version",

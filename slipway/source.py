@@ -43,9 +43,11 @@ class Source(Frozen):
         revision: the commit.
         author: who wrote it, as the commit says.
         tree: the commit's tree, which names the contents whatever the history.
+        uncommitted: the tree holds changes that no commit has; for the first environment alone.
     """
 
     repository: Annotated[str, AfterValidator(_check_source)]
     revision: Revision
     author: Annotated[str, Field(max_length=200), AfterValidator(_check_author)] = ""
     tree: Revision | None = None
+    uncommitted: bool = False

@@ -53,6 +53,7 @@ class Checkout:
             revision=self.revision,
             author=self.author,
             tree=self.tree,
+            uncommitted=bool(self.changed),
         )
 
 

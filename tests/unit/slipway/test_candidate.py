@@ -17,7 +17,7 @@ from slipway.candidate import (
     read_candidate,
     release_spec,
 )
-from slipway.errors import BadInput, SecretMissing, Tampered
+from slipway.errors import BadInput, Refused, SecretMissing, Tampered
 from slipway.names import Reference, parse_reference
 from slipway.oci import MANIFEST_TYPE
 from slipway.source import Source, without_credentials
@@ -221,6 +221,14 @@ def test_refuses_an_unknown_environment_with_the_nearest():
     with pytest.raises(BadInput, match="found: 'prd'; allowed: dev, prod") as refused:
         release_spec(build(), "prd", {})
     assert refused.value.next_step == "did you mean prod?"
+
+
+def test_uncommitted_changes_stay_in_the_first_environment():
+    dirty = build(source=SOURCE.model_copy(update={"uncommitted": True}))
+    versions = {"database-url": "3"}
+    assert release_spec(dirty, "dev", versions).id == release_spec(build(), "dev", versions).id
+    with pytest.raises(Refused, match="holds uncommitted changes"):
+        release_spec(dirty, "prod", versions)
 
 
 def test_refuses_a_secret_without_version():
