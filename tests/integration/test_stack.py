@@ -139,7 +139,7 @@ def test_up_again_changes_nothing(stack: Running, engine: docker.DockerClient) -
 
 
 def test_up_brings_back_what_died(stack: Running) -> None:
-    """C3: a killed worker is replaced, the server is left as it is."""
+    """A killed worker is replaced, the server is left as it is."""
     book = processes_of(stack.settings)
     server, worker = book.read(SERVER), book.read(WORKER)
     worker.process().kill()

@@ -15,6 +15,7 @@ from slipway.names import (
 )
 
 HEX = "a" * 64
+HOSTILE = "a0-._;$()`'|& \n{}/@:"
 BAD = [
     "",
     "-rf",
@@ -37,12 +38,14 @@ BAD = [
 
 @pytest.mark.parametrize("value", BAD)
 def test_a_bad_name_is_refused_and_what_was_found_is_told(value: str) -> None:
+    """G1, G2, G6: options, commands, separators and paths are no names."""
     with pytest.raises(BadInput, match=r"name is not valid; found: .*; allowed: "):
         check_name(value)
 
 
-@given(st.text())
+@given(st.text() | st.text(HOSTILE, max_size=3).map("a{}".format))
 def test_whatever_passes_is_harmless(value: str) -> None:
+    """G1, G2: no shell, option or template can be made of it."""
     for check in (check_name, check_actor, check_revision, check_repository):
         try:
             passed = check(value)
