@@ -83,8 +83,12 @@ class Installation:
         return Ledger(self.store, target, self.settings.actor)
 
     def registry(self, host: str) -> Registry:
-        """The registry of a candidate, with the runtime tier's login."""
-        login = self.settings.registry_login()
+        """The registry of a candidate, with the runtime tier's login.
+
+        Raises:
+            Refused: not this installation's registry.
+        """
+        login = self.settings.login_for(host)
         return Registry(Transport(host, Credentials(*login) if login else None))
 
     def candidate(self, reference: str) -> Candidate:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from slipway.errors import BadInput
+from slipway.errors import BadInput, Refused
 from slipway.names import Actor, check_repository
 
 
@@ -39,7 +39,8 @@ class RuntimeSettings(RegistryLogin):
         checkpoints: folder of signed checkpoints, best on another disk.
         allowed_signers: OpenSSH allowed-signers file; who may approve what.
         trusted_keys: folder of public keys whose attestations count.
-        registry_username, registry_password: to pull images and candidates.
+        registry: host and port of the registry; candidates come from no other.
+        registry_username, registry_password: to pull from it.
         secrets: where runtime secrets live: `prefect`, or `files:FOLDER`.
     """
 
@@ -53,8 +54,33 @@ class RuntimeSettings(RegistryLogin):
     allowed_signers: Path | None = None
     trusted_keys: Path | None = None
     actor: Actor = Field(default_factory=getpass.getuser)
+    registry: str | None = None
     docker_host: str | None = None
     secrets: str = "prefect"
+
+    def login_for(self, host: str) -> tuple[str, SecretStr] | None:
+        """User name and password for that registry, or None for anonymous.
+
+        Whoever may start a release names a registry: a login goes to its own alone.
+
+        Raises:
+            Refused: another registry than this installation's.
+            BadInput: there is a login, and no registry that it belongs to.
+        """
+        login = self.registry_login()
+        if self.registry is not None and host != self.registry:
+            raise Refused(
+                "the candidate lies in another registry than this installation's",
+                found=ascii(host[:80]),
+                allowed=self.registry,
+                next_step="copy the candidate there, or set SLIPWAY_REGISTRY",
+            )
+        if login and self.registry is None:
+            raise BadInput(
+                "SLIPWAY_REGISTRY is not set, so the registry's login belongs to none",
+                allowed="host and port, as in 127.0.0.1:5055",
+            )
+        return login
 
     @property
     def ledger_folder(self) -> Path:
@@ -83,7 +109,13 @@ class RuntimeSettings(RegistryLogin):
 
 
 def _check_registry(value: str) -> str:
-    check_repository(f"{value}/any")
+    try:
+        check_repository(f"{value}/any")
+    except BadInput:
+        # What was given is not told: people put passwords into such addresses.
+        raise BadInput(
+            "not a registry", allowed="HOST or HOST:PORT, as in 127.0.0.1:5055"
+        ) from None
     return value
 
 

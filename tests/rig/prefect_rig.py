@@ -181,6 +181,7 @@ class PrefectRig:
             **client_environment(self.settings),
             "SLIPWAY_STATE": str(self.folder),
             "SLIPWAY_ALLOWED_SIGNERS": str(self.signers),
+            "SLIPWAY_REGISTRY": self.settings.registry,
             "SLIPWAY_REGISTRY_USERNAME": CREDENTIALS["username"],
             "SLIPWAY_REGISTRY_PASSWORD_FILE": str(self.folder / "registry-password"),
             "SLIPWAY_ACTOR": "robot",
