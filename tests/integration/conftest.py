@@ -7,8 +7,9 @@ import pytest
 from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.rig.docker_rig import Rig
 from tests.rig.docker_world import World
+from tests.rig.shells import shell
 
-__all__ = ["app", "keys", "prefect_rig", "sign"]
+__all__ = ["app", "keys", "prefect_rig", "shell", "sign"]
 
 
 @pytest.fixture(scope="session")
