@@ -54,21 +54,30 @@ class Tags:
     latest: bool
 
 
-def convenience_tags(work: Work, version: str | None) -> Tags:
-    """The tags of a run.
+def check_version(version: str) -> str:
+    """The version, where it is a semantic one.
 
     Raises:
-        BadInput: the version is not a semantic version.
+        BadInput: it is something else.
     """
-    if version is not None and not _SEMVER.fullmatch(version):
+    if not _SEMVER.fullmatch(version):
         raise BadInput(
             "version is not a semantic version",
             found=ascii(version[:80]),
             allowed="v1.2.3 or 1.2.3-rc.1",
             stage="checkout",
         )
-    fixed = (work.version, version) if version else (work.version,)
-    return Tags(fixed, latest=not work.checkout.changed)
+    return version
+
+
+def convenience_tags(work: Work, version: str | None) -> Tags:
+    """The tags of a run.
+
+    Raises:
+        BadInput: the version is not a semantic version.
+    """
+    given = () if version is None else (check_version(version),)
+    return Tags((work.version, *given), latest=not work.checkout.changed)
 
 
 async def tag_all(tier: BuildTier, candidate: Candidate, tags: Tags) -> None:
