@@ -8,7 +8,7 @@ ROOT/<app>/<environment>/evidence/<sha256 hex>
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from slipway.canonical import sha256_digest
@@ -30,12 +30,15 @@ class DirectoryStore:
 
     def targets(self) -> list[Target]:
         with _as_unreachable(self.root):
+            _refuse_unreadable(self.root)
             found = sorted(self.root.glob("*/*/records"))
             return [parse_target(path.parts[-3], path.parts[-2]) for path in found]
 
     def numbers(self, target: Target) -> list[int]:
         with _as_unreachable(self.root):
-            names = self._folder(target, "records").glob("[0-9]*.json")
+            folder = self._folder(target, "records")
+            _refuse_unreadable(folder)
+            names = folder.glob("[0-9]*.json")
             return sorted(int(path.stem) for path in names)
 
     def read(self, target: Target, number: int) -> bytes | None:
@@ -68,6 +71,12 @@ class DirectoryStore:
 
     def _evidence(self, target: Target, digest: str) -> Path:
         return self._folder(target, "evidence") / check_digest(digest).removeprefix("sha256:")
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    """Raises OSError; `Path.glob` finds nothing where it may not look, as if nothing was there."""
+    with suppress(FileNotFoundError), os.scandir(folder):
+        pass
 
 
 def _read(path: Path) -> bytes | None:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,17 @@ def test_an_unusable_folder_is_unreachable_and_says_why(tmp_path: Path) -> None:
     blocked.write_text("not a folder")
     with pytest.raises(Unreachable, match="cannot be used"):
         Ledger(DirectoryStore(blocked), TARGET, "x").append(Kind.CLAIM, claim_contents())
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_ledger(tmp_path: Path) -> None:
+    """A10: else an unreadable ledger would read as one that never held a release."""
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    for look in (DirectoryStore(blocked).targets, partial(DirectoryStore(blocked).numbers, TARGET)):
+        with pytest.raises(Unreachable, match="cannot be used"):
+            look()
+    assert DirectoryStore(tmp_path / "new").targets() == []
+    assert DirectoryStore(tmp_path / "new").numbers(TARGET) == []
 
 
 def test_a_newer_claim_ends_the_older_holder(ledger: Ledger) -> None:
