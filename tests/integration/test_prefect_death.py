@@ -127,6 +127,44 @@ def test_keeper_recovers_with_the_server_down(
     restored_within(app, LEASE_SECONDS + SPARE_SECONDS)
 
 
+def test_release_goes_on_when_the_server_dies(
+    prefect_rig: PrefectRig, app: App, healed: None
+) -> None:
+    """A5: what is only shown may fail; the release is verified and closed all the same."""
+    assert app.deploy(app.candidate("one")) == "COMPLETED"
+    two = app.candidate("two", bake="4s")
+    prefect_rig.start_run("deploy/deploy", candidate=two, environment="dev")
+    app.await_record("dev", lambda record: settles(record) and is_new(record, app))
+    kill(prefect_rig.process(SERVER).pid)
+
+    closed = app.await_record(
+        "dev", lambda r: r.kind is Kind.CLOSED and is_new(r, app), LEASE_SECONDS + SPARE_SECONDS
+    )
+    assert closed.body["outcome"] == Outcome.RELEASED
+    assert app.answer("dev") == "two"
+
+
+def test_drill_that_dies_ends_on_the_original(prefect_rig: PrefectRig, app: App) -> None:
+    """D9: killed on the older release, it is brought back to the one that served."""
+    for version in ("one", "two"):
+        assert app.deploy(app.candidate(version, bake="4s")) == "COMPLETED"
+    prefect_rig.start_run("rollback_drill/rollback_drill", environment="dev", app=app.name)
+    app.await_record("dev", lambda record: record.body.get("goal") == "drill")
+    app.await_record("dev", lambda r: verifies(r) and is_new(r, app))
+    kill(app.lease_pid("dev"))
+
+    app.await_record(
+        "dev",
+        lambda r: r.kind is Kind.CLOSED and is_new(r, app),
+        LEASE_SECONDS + SPARE_SECONDS + 10,
+    )
+    assert app.answer("dev") == "two"
+
+
+def verifies(record: Record) -> bool:
+    return record.kind is Kind.INTENT and record.body["stage"] == Stage.VERIFY
+
+
 def test_rollback_outranks_a_deploy(prefect_rig: PrefectRig, app: App) -> None:
     """B5: the rollback wins; the deploy ends superseded and touches nothing any more."""
     for version in ("one", "two"):
