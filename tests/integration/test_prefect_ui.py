@@ -4,7 +4,6 @@ SLIPWAY_TEST_SCREENSHOTS=FOLDER keeps the pictures for the docs.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from slipway.ledger import Kind
+from tests.browser import find_chromium
 from tests.rig.prefect_rig import App, PrefectRig
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(400)]
@@ -37,7 +37,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
+    chromium = find_chromium()
     if not chromium:
         pytest.skip("no chromium on PATH: apt-get install chromium")
     with sync_playwright() as playwright:
