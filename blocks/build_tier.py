@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import docker
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from blocks.builders.bases import BaseResolver
 from blocks.builders.docker import DockerBuilder
@@ -16,7 +16,7 @@ from blocks.registries.hosts import base_url
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
 from blocks.scanners.trivy import Trivy
-from slipway.dsse import own_key
+from slipway.dsse import own_key, public_keys
 from slipway.errors import BadInput
 from slipway.settings import BuildSettings, build_settings
 
@@ -93,6 +93,12 @@ class BuildTier:
             seconds=self.seconds,
             docker_host=self.settings.docker_host,
         )
+
+    @property
+    def trusted(self) -> list[Ed25519PublicKey]:
+        """Keys whose statements about earlier builds count: its own, and those of before."""
+        before = self.settings.trusted_keys
+        return [self.key.public_key(), *(public_keys(before) if before else [])]
 
     @cached_property
     def key(self) -> Ed25519PrivateKey:

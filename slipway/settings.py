@@ -126,6 +126,7 @@ class BuildSettings(RegistryLogin):
         registry: host and port to push to.
         insecure: that registry speaks plain http although it is not on loopback.
         signing_key: PEM file of the Ed25519 key that signs attestations.
+        trusted_keys: public keys whose earlier work counts as well, after a change of the key.
         builder_id: URI that names this builder in provenance.
         docker_host: engine that builds, as DOCKER_HOST has it.
         secrets_dir: folder with one file for each `build_secrets` id of the app files.
@@ -139,6 +140,7 @@ class BuildSettings(RegistryLogin):
     registry: Annotated[str, AfterValidator(_check_registry)]
     insecure: bool = False
     signing_key: Path
+    trusted_keys: Path | None = None
     builder_id: AnyHttpUrl = AnyHttpUrl("https://slipway.invalid/builders/local")
     trivy: str = "trivy"
     trivy_cache: Path | None = None

@@ -82,7 +82,7 @@ def _plan(tier: BuildTier, work: Work) -> list[PlannedImage]:
     with tier.registry() as registry:
         return [
             image.model_copy(
-                update={"digest": recall(registry, image.path, image.inputs, tier.key)}
+                update={"digest": recall(registry, image.path, image.inputs, tier.trusted)}
             )
             for image in planned
         ]

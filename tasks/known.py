@@ -83,7 +83,7 @@ def _verdicts(
     envelopes = pull_attestations(registry, reference)
     expectations = Expectations(today=datetime.now(UTC).date())
     try:
-        found = verify_attestations(candidate, envelopes, [tier.key.public_key()], expectations)
+        found = verify_attestations(candidate, envelopes, tier.trusted, expectations)
     except (SignatureRefused, ScanRefused, BadInput) as error:
         note(f"candidate {reference.short} is judged anew: {error}")
         return None

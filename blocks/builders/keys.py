@@ -4,7 +4,9 @@ The tag `key-HEX` leads from a build key to a digest on any agent. Whoever may p
 it counts only with a statement beside it that this builder signed.
 """
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from blocks.builders.inputs import BuildInputs
 from blocks.registries.artifacts import pull_attestations, push_attestations
@@ -40,9 +42,12 @@ def remember(
 
 
 def recall(
-    registry: Registry, path: str, inputs: BuildInputs, key: Ed25519PrivateKey
+    registry: Registry, path: str, inputs: BuildInputs, keys: Sequence[Ed25519PublicKey]
 ) -> str | None:
     """The digest of the image that these inputs gave before, None where there is none.
+
+    Args:
+        keys: whose statements count.
 
     Raises:
         Tampered: the tag is there and no statement of this builder speaks for it.
@@ -53,7 +58,7 @@ def recall(
     image = Reference(f"{registry.host}/{path}", digest)
     for envelope in _envelopes(registry, image):
         try:
-            statement = parse_statement(unseal(envelope, IN_TOTO, [key.public_key()]))
+            statement = parse_statement(unseal(envelope, IN_TOTO, keys))
         except (SignatureRefused, BadInput):
             continue
         wanted = (KEY_TYPE, subject(image), inputs.key)
@@ -61,9 +66,9 @@ def recall(
             return digest
     raise Tampered(
         f"{registry.host}/{path}:{inputs.tag} was not put there by this builder",
-        found=f"{digest} without a statement of this signing key",
+        found=f"{digest} without a statement of a key that counts",
         allowed="an image that this builder pushed",
-        next_step="see who pushed it; remove the tag, or build with the key that did",
+        next_step="see who pushed it; after a change of the key, SLIPWAY_BUILD_TRUSTED_KEYS",
         stage="build",
     )
 

@@ -11,6 +11,7 @@ from blocks.builders.client import Way
 from blocks.builders.engine import push
 from blocks.builders.keys import recall, remember
 from blocks.registries.transport import Credentials
+from slipway.dsse import public_pem
 from slipway.errors import AccessDenied, BuildFailed, ImageMissing, Refused, TagMoved, Tampered
 from slipway.names import Reference
 from tests.rig.build_world import BuildWorld
@@ -59,12 +60,30 @@ async def test_inputs_lead_to_the_image_on_any_agent(agent: BuildWorld) -> None:
     tier, plan = agent.tier(), agent.plan()
     built = await agent.build(tier)
     with tier.registry() as registry:
-        assert recall(registry, plan.path, plan.inputs, tier.key) is None
+        assert recall(registry, plan.path, plan.inputs, tier.trusted) is None
         digest = push_web(tier, built.path, built.image_id)
         image = Reference(f"{agent.host}/{plan.path}", digest)
         remember(registry, image, plan.inputs, tier.key)
         elsewhere = agent.tier()
-        assert recall(registry, plan.path, agent.plan().inputs, elsewhere.key) == digest
+        assert recall(registry, plan.path, agent.plan().inputs, elsewhere.trusted) == digest
+
+
+async def test_after_a_change_of_the_key_the_old_one_can_count(agent: BuildWorld) -> None:
+    """E7: or else everything would have to be built again, over tags that never move."""
+    agent.commit()
+    old, plan = agent.tier(), agent.plan()
+    built = await agent.build(old)
+    with old.registry() as registry:
+        digest = push_web(old, built.path, built.image_id)
+        image = Reference(f"{agent.host}/{plan.path}", digest)
+        remember(registry, image, plan.inputs, old.key)
+        keys = agent.folder / "earlier.pem"
+        keys.write_bytes(public_pem(old.key.public_key()))
+        agent.change_key()
+        with pytest.raises(Tampered):
+            recall(registry, plan.path, plan.inputs, agent.tier().trusted)
+        new = agent.tier(trusted_keys=str(keys))
+        assert recall(registry, plan.path, plan.inputs, new.trusted) == digest
 
 
 async def test_a_planted_image_is_not_taken_for_ours(agent: BuildWorld, testapp: str) -> None:
@@ -76,7 +95,7 @@ async def test_a_planted_image_is_not_taken_for_ours(agent: BuildWorld, testapp:
     with tier.registry() as registry:
         registry.tag(plan.path, digest, plan.inputs.tag)
         with pytest.raises(Tampered, match="was not put there by this builder"):
-            recall(registry, plan.path, plan.inputs, tier.key)
+            recall(registry, plan.path, plan.inputs, tier.trusted)
 
 
 async def test_a_moved_key_is_not_taken_for_ours(agent: BuildWorld) -> None:
@@ -91,7 +110,7 @@ async def test_a_moved_key_is_not_taken_for_ours(agent: BuildWorld) -> None:
         remember(registry, image, one.inputs, tier.key)
         registry.tag(one.path, image.digest, two.inputs.tag)
         with pytest.raises(Tampered):
-            recall(registry, two.path, two.inputs, tier.key)
+            recall(registry, two.path, two.inputs, tier.trusted)
 
 
 async def test_a_tag_of_another_image_is_refused(agent: BuildWorld) -> None:

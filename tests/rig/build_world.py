@@ -51,9 +51,7 @@ class BuildWorld:
         (self.folder / "app").mkdir()
         self.source = WorkingCopy(self.folder / "app")
         self.source.git("init", "--quiet", "--initial-branch=main")
-        key = self.folder / "key.pem"
-        key.touch(mode=0o600)
-        key.write_bytes(private_pem(Ed25519PrivateKey.generate()))
+        key = self.change_key()
         write_demo_database(self.folder / "trivy", datetime.now(UTC))
         trivy = find_trivy() or install_trivy(default_cache() / "trivy" / VERSION, unheard)
         self.variables = {
@@ -65,6 +63,13 @@ class BuildWorld:
             "SLIPWAY_BUILD_TRIVY_CACHE": str(self.folder / "trivy"),
             "SLIPWAY_BUILD_SECRETS_DIR": str(self.folder / "secrets"),
         }
+
+    def change_key(self) -> Path:
+        """Another signing key, in the same file."""
+        key = self.folder / "key.pem"
+        key.touch(mode=0o600)
+        key.write_bytes(private_pem(Ed25519PrivateKey.generate()))
+        return key
 
     @property
     def host(self) -> str:
