@@ -300,4 +300,4 @@ class CanaryWorld:
         yield from places.files("source", self.source.folder)
         yield from places.sqlite(state / "prefect" / "server" / "prefect.db")
         yield from places.prefect_api(self.settings.prefect_api)
-        yield from places.images(self.engine, self.started)
+        yield from places.images(self.engine, self.started, (self.name, self.settings.registry))
