@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 
 import httpx
 from prefect import get_run_logger
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
-from prefect.exceptions import FlowPauseTimeout, PrefectException
+from prefect.exceptions import FlowPauseTimeout, Pause, PrefectException
 from prefect.flow_runs import apause_flow_run, aresume_flow_run
+from prefect.states import Running
 
 from slipway import markdown
 from slipway.errors import ApprovalRefused, SignatureRefused
@@ -26,6 +28,7 @@ from slipway.quantities import format_duration
 from tasks.forms import ApprovalForm
 
 SPARE_SECONDS = 60
+MATTERS = frozenset({Kind.APPROVAL, Kind.CLAIM})
 ELSEWHERE = "the ledger moved"
 SERVER_ERRORS = (httpx.HTTPError, PrefectException, FlowPauseTimeout, RuntimeError, OSError)
 
@@ -62,14 +65,14 @@ class FormGatekeeper(Gatekeeper):
     contents: str
 
     async def new_records(self, seen: int, ends: datetime) -> int:
-        """Return once the ledger moved, through whichever door, or the time is over."""
-        ledger = asyncio.create_task(Gatekeeper.new_records(self, seen, ends))
+        """Return once something that matters came, through whichever door, or time is over."""
+        ledger = asyncio.create_task(self._watch(seen, ends))
         form = asyncio.create_task(self._form(ends))
         try:
             await asyncio.wait({ledger, form}, return_when=asyncio.FIRST_COMPLETED)
             if ledger.done() and not form.done() and self.ledger.clock() <= ends:
                 await self._close_form(form)
-            if not ledger.done() and not self._took(await form):
+            if not self._took(form) and not ledger.done():
                 await ledger
         finally:
             ledger.cancel()
@@ -78,6 +81,14 @@ class FormGatekeeper(Gatekeeper):
         if taken(records, self.plan.hash, self.contents):
             raise SameRelease("another trigger carries out the same release")
         return len(records)
+
+    async def _watch(self, seen: int, ends: datetime) -> None:
+        """Another release may fill the chain meanwhile; its steps leave the form as it is."""
+        while self.ledger.clock() <= ends:
+            count = await Gatekeeper.new_records(self, seen, ends)
+            if any(record.kind in MATTERS for record in self.ledger.records()[seen:]):
+                return
+            seen = count
 
     async def _form(self, ends: datetime) -> str | None:
         """What somebody put into the form; None where no server shows it."""
@@ -88,15 +99,16 @@ class FormGatekeeper(Gatekeeper):
             # Longer than the gate's own time: a pause that ends by itself hides the reason.
             seconds = int(left.total_seconds()) + SPARE_SECONDS
             answer = await apause_flow_run(form, timeout=seconds, poll_interval=1)
-        except SERVER_ERRORS as error:
+        except (*SERVER_ERRORS, Pause) as error:
             get_run_logger().warning("no form (%s); the ledger is watched", type(error).__name__)
             return None
         return str(answer.approval)
 
-    def _took(self, text: str | None) -> bool:
+    def _took(self, form: "asyncio.Task[str | None]") -> bool:
         """Whether somebody answered the form. Whoever it was, only the signature counts."""
-        if text is None:
-            return False
+        text = form.result() if form.done() and not form.cancelled() else None
+        if text is None or text == ELSEWHERE:
+            return text is not None
         try:
             record = hand_in(self.ledger, text, self.signers)
         except (SignatureRefused, ApprovalRefused) as error:
@@ -110,9 +122,16 @@ class FormGatekeeper(Gatekeeper):
         context = FlowRunContext.get()
         if context is None or context.flow_run is None:
             return
-        with suppress(*SERVER_ERRORS, TimeoutError):
-            await aresume_flow_run(context.flow_run.id, run_input={"approval": ELSEWHERE})
-            await asyncio.wait_for(form, timeout=5)
+        run_id = context.flow_run.id
+        with suppress(*SERVER_ERRORS, ValueError):
+            await aresume_flow_run(run_id, run_input={"approval": ELSEWHERE})
+            await asyncio.wait({form}, timeout=5)
+        if not form.done():
+            # The form was about to open; nobody will read it, so the run must not stay paused.
+            form.cancel()
+            with suppress(*SERVER_ERRORS):
+                async with get_client() as client:
+                    await client.set_flow_run_state(run_id, Running(), force=True)
 
 
 def _in_words(left: timedelta) -> str:

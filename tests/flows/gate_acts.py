@@ -1,6 +1,7 @@
 """What people and impostors do at a gate, for the tests of it."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 from prefect.client.orchestration import get_client
@@ -15,12 +16,13 @@ from slipway.ledger import Ledger
 PAUSED = FlowRunFilter.model_validate({"state": {"type": {"any_": ["PAUSED"]}}})
 
 
-async def request_in(ledger: Ledger) -> ApprovalRequest:
+async def request_in(ledger: Ledger, often: float = 0.05) -> ApprovalRequest:
     """The request of the gate, once it waits."""
-    for _ in range(200):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
         if request := last_request(ledger.records()):
             return request
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(often)
     raise AssertionError("no gate waits")
 
 

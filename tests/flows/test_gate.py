@@ -75,7 +75,7 @@ async def test_spoofed_resume_opens_nothing(gated: Site, sign: Callable[..., str
     """I1: whoever presses the button, only an enrolled key's signature counts."""
     running = deploy_to_prod(gated.push("a", GATED))
     request = await request_in(prod(gated))
-    for forged in ("yes", "approved by alice", sign(statement(request), "mallory")):
+    for forged in ("yes", "the ledger moved", sign(statement(request), "mallory")):
         await press(await paused_run(TAG), forged)
         await asyncio.sleep(1.5)
         assert not running.done()
@@ -127,3 +127,30 @@ async def test_two_triggers_wait_at_one_gate_and_are_one_release(
     kinds = [record.kind for record in prod(gated).records()]
     assert kinds.count(Kind.CLAIM) == 1
     assert kinds.count(Kind.REQUESTED) == 1
+
+
+async def test_steps_of_another_release_leave_the_form_open(
+    gated: Site, sign: Callable[..., str], keys: Path
+) -> None:
+    """I5: the environment is free while a gate waits, so its chain may grow quickly."""
+    running = deploy_to_prod(gated.push("a", GATED))
+    request = await request_in(prod(gated))
+    for number in range(40):
+        prod(gated).append(Kind.INTENT, {"token": 0, "step": f"step {number}", "stage": "apply"})
+        await asyncio.sleep(0.05)
+    run = await paused_run(TAG)
+
+    await press(run, sign(statement(request)))
+
+    assert (await running).outcome is Outcome.RELEASED
+
+
+async def test_approval_while_the_form_opens_is_not_lost(
+    gated: Site, sign: Callable[..., str], keys: Path
+) -> None:
+    """I4: a signature in the very moment in which the run pauses opens the gate all the same."""
+    running = deploy_to_prod(gated.push("a", GATED))
+    request = await request_in(prod(gated), often=0.0)
+    hand_in(prod(gated), sign(statement(request)), keys / "allowed")
+
+    assert (await running).outcome is Outcome.RELEASED
