@@ -129,5 +129,5 @@ def _as_unreachable(path: Path) -> Iterator[None]:
         raise Unreachable(
             f"the ledger at {path} cannot be used",
             found=error.strerror or type(error).__name__,
-            next_step="free space or mend access, then run the command again; nothing was changed",
+            next_step="free space or mend access, then: slipway recover, and the command again",
         ) from error
