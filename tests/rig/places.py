@@ -65,8 +65,9 @@ def prefect_api(url: str) -> Iterator[Place]:
             for run in _pages(api, f"{kind}s"):
                 answer = api.get(f"/{kind}_states/", params={f"{kind}_id": run["id"]})
                 yield f"api: {kind}_states {run['name']}", answer.raise_for_status().content
+        everything = {"prefix": "", "limit": PAGE}
         for run in _pages(api, "flow_runs"):
-            answer = api.post(f"/flow_runs/{run['id']}/input/filter", json={})
+            answer = api.post(f"/flow_runs/{run['id']}/input/filter", json=everything)
             yield f"api: input of {run['name']}", answer.raise_for_status().content
         yield from _events(api)
 
