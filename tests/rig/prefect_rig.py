@@ -79,6 +79,9 @@ class App:
     name: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:8]}")
     ports: list[int] = field(default_factory=lambda: [free_port() for _ in ENVIRONMENTS])
 
+    def __post_init__(self) -> None:
+        self.rig.apps.append(self)  # what still ran when a test ended may act after its `close`
+
     def candidate(
         self,
         version: str,
@@ -156,6 +159,7 @@ class PrefectRig:
     signers: Path
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     port: int = field(default_factory=free_port)
+    apps: list[App] = field(default_factory=list)
 
     @property
     def settings(self) -> StackSettings:
@@ -226,6 +230,8 @@ class PrefectRig:
         for name in (KEEPER, WORKER, SERVER):
             self.processes.stop(name)
         self.processes.stop_orphans()
+        for app in self.apps:
+            app.close()
 
     def registry(self) -> Registry:
         login = Credentials(CREDENTIALS["username"], SecretStr(CREDENTIALS["password"]))
