@@ -118,9 +118,9 @@ class Installation:
         if chosen.startswith(FILES):
             return FileSecrets(Path(chosen.removeprefix(FILES)), target)
         if chosen == "prefect":
-            from blocks.secrets.prefect import PrefectSecrets
+            from blocks.secrets.prefect import PrefectSecrets, secret_prefix
 
-            return PrefectSecrets(prefix=f"{target.app}-{target.environment}")
+            return PrefectSecrets(prefix=secret_prefix(target))
         raise BadInput("SLIPWAY_SECRETS", found=ascii(chosen[:80]), allowed="prefect, files:FOLDER")
 
     def tools(self, target: Target, platform: str, door: Door) -> Tools:

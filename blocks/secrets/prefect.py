@@ -16,6 +16,20 @@ from pydantic import Field, SecretStr
 
 from slipway.canonical import canonical_json
 from slipway.errors import SecretMissing, Unreachable
+from slipway.release import Target
+
+
+def secret_prefix(target: Target) -> str:
+    """What the names of a target's Secret blocks begin with. Pure.
+
+    No name holds two dashes in a row, so `shop` in `prod-eu` and `shop-prod` in `eu` never meet.
+    """
+    return f"{target.app}--{target.environment}"
+
+
+def secret_block(prefix: str, name: str) -> str:
+    """Name of the Secret block that holds one runtime secret. Pure."""
+    return f"{prefix}--{name}"
 
 
 class PrefectSecrets(Block):
@@ -27,9 +41,9 @@ class PrefectSecrets(Block):
 
     prefix: str = Field(
         title="Prefix",
-        description="Secret blocks are named PREFIX-NAME, as in shop-prod-database-url.",
-        examples=["shop-prod"],
-        pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+        description="Secret blocks are named PREFIX--NAME, as in shop--prod--database-url.",
+        examples=["shop--prod"],
+        pattern=r"^[a-z][a-z0-9]*(-{1,2}[a-z0-9]+)*$",
     )
 
     def versions(self, names: list[str]) -> dict[str, str]:
@@ -59,7 +73,7 @@ class PrefectSecrets(Block):
         return _plain(document.data.get("value"), name)
 
     def _document(self, name: str, *, with_value: bool) -> BlockDocument:
-        block = f"{self.prefix}-{name}"
+        block = secret_block(self.prefix, name)
         try:
             with get_client(sync_client=True) as client:
                 return client.read_block_document_by_name(

@@ -44,7 +44,7 @@ class PrefectApi:
         deployment = self._send("GET", RECOVER)
         body = {
             "parameters": {"app": target.app, "environment": target.environment},
-            "idempotency_key": f"recover-{target.app}-{target.environment}-{token}",
+            "idempotency_key": f"recover--{target.app}--{target.environment}--{token}",
             "state": {"type": "SCHEDULED"},
         }
         self._send("POST", f"/deployments/{deployment['id']}/create_flow_run", body)

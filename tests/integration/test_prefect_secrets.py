@@ -20,7 +20,7 @@ def canary() -> str:
 
 
 def block(app: App) -> str:
-    return f"{app.name}-dev-database-url"
+    return f"{app.name}--dev--database-url"
 
 
 def seen_by_app(app: App) -> int:

@@ -118,7 +118,7 @@ class CanaryWorld:
             assert isinstance(key, Ed25519PrivateKey)
             self.canaries.append(key_canary(name, key))
         values = {
-            f"{self.name}-{where}-{SECRET}": self._canary(f"runtime secret of {where}").text
+            f"{self.name}--{where}--{SECRET}": self._canary(f"runtime secret of {where}").text
             for where in ENVIRONMENTS
         }
         argv = [sys.executable, "-c", SAVE]

@@ -92,7 +92,10 @@ class Scene:
         """Save a made-up value of each runtime secret as a Prefect Secret block, where none is."""
         from prefect.blocks.system import Secret
 
-        names = [f"{t.app}-{t.environment}-{s}" for t in self.watcher.targets for s in self._names]
+        from blocks.secrets.prefect import secret_block, secret_prefix
+
+        prefixes = [secret_prefix(target) for target in self.watcher.targets]
+        names = [secret_block(prefix, name) for prefix in prefixes for name in self._names]
         for name in names:
             try:
                 Secret.load(name)

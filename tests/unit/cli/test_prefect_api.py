@@ -75,7 +75,7 @@ def test_recovery_is_started_once_for_a_token(server: Server, api: PrefectApi) -
     method, path, body, _ = server.seen[-1]
     assert (method, path) == ("POST", "/api/deployments/d1/create_flow_run")
     assert body["parameters"] == {"app": "shop", "environment": "prod"}
-    assert body["idempotency_key"] == "recover-shop-prod-7"
+    assert body["idempotency_key"] == "recover--shop--prod--7"
 
 
 def test_holders_are_read_from_tags(api: PrefectApi) -> None:
