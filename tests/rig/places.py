@@ -145,12 +145,12 @@ class Watch:
     def seen(self) -> list[Place]:
         """Arguments and environment of each process, and `docker inspect` of each container."""
         return [
-            *((f"argv: process {pid}", line) for line, pid in self.processes.items()),
+            *((f"argv: process {pid}", line) for line, pid in list(self.processes.items())),
             *(
                 (f"environ: {pid} {line[:80]!r}", data)
-                for (pid, line), data in self.environments.items()
+                for (pid, line), data in list(self.environments.items())
             ),
-            *((f"inspect: container {name}", data) for name, data in self.containers.items()),
+            *((f"inspect: container {name}", data) for name, data in list(self.containers.items())),
         ]
 
     def _repeat(self, look: Any, seconds: float) -> None:
