@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -20,13 +21,14 @@ from slipway.explanations import Explanation, explain
 from slipway.history import GoodRelease, Outcome, releases_to_keep, ways_back
 from slipway.interruption import Interruption
 from slipway.journal import Journal, Observer, no_observer
-from slipway.ledger import Kind, Ledger, Record
+from slipway.ledger import Kind, Ledger, Record, timestamp
 from slipway.names import short_digest
 from slipway.platform import Platform, Stage, Step, StepContext
 from slipway.release import Frozen, ReleaseSpec, Target, parse_spec
 from slipway.secret import SecretReader
 
 T = TypeVar("T")
+QUARANTINE = timedelta(days=30)
 
 
 class Perform(Protocol):
@@ -193,8 +195,8 @@ class Execution:
         """
         explanation = explain(error, str(self.stage), self.target)
         evidence = await self.tools.perform("evidence kept", self._keep_evidence)
-        self._failed(self.wanted, explanation, evidence)
         self._quarantine(error, explanation)
+        self._failed(self.wanted, explanation, evidence)
         try:
             bad = [self.wanted.id] if isinstance(error, StepFailed) else []
             result = await self.go_back(explanation, bad)
@@ -257,8 +259,9 @@ class Execution:
             self.quarantine(self.claim.body["candidate"], f"{explanation.summary}"[:300])
 
     def quarantine(self, candidate: str, reason: str) -> None:
-        """Refuse the candidate everywhere until pardoned."""
-        body = {"candidate": candidate, "reason": reason, "expires": None}
+        """Refuse the candidate everywhere until pardoned or expired."""
+        expires = timestamp(self.tools.ledger.clock() + QUARANTINE)
+        body = {"candidate": candidate, "reason": reason, "expires": expires}
         self.journal.record(Kind.QUARANTINE, body)
 
     def _final_error(self, result: Result, explanation: Explanation) -> SlipwayError:

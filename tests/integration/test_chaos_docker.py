@@ -82,7 +82,7 @@ def test_a_restore_killed_at_any_boundary_ends_on_the_last_good(site: Site) -> N
     """A11, D9: the way back of a failing deploy dies, too."""
     world, old = site.world, str(site.serving)
     names = boundaries_of(site, deploying(world.spec("count", "crash", deadline=10)))
-    first = names.index("failed: intended")
+    first = names.index("quarantine: intended")
     for at in range(first, len(names)):
         spec = world.spec(f"v{at}", "crash", deadline=10, bake_millis=100)
         boundary = site.run_until(deploying(spec), at)

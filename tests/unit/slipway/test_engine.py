@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ from slipway.errors import (
     Unreachable,
     WayBackMissing,
 )
-from slipway.history import Outcome, good_releases, serving_release
+from slipway.history import Outcome, good_releases, quarantine_of, serving_release
 from slipway.interruption import Interruption
-from slipway.ledger import Kind
+from slipway.ledger import Kind, utc_now
 from slipway.platform import StepContext
 from tests.fakes.world import World, candidate, order, spec
 
@@ -77,6 +78,20 @@ async def test_failure_restores_quarantines_and_explains(world: World) -> None:
     assert Kind.QUARANTINE in world.kinds()
     assert serving_release(world.records()).candidate == candidate("a")
     assert world.is_settled()
+
+
+async def test_a_quarantine_tells_its_reason_and_ends_by_itself(world: World) -> None:
+    """N14: the bad candidate is refused, with reason and expiry; others flow."""
+    await release(world, "a")
+    world.platform.faults["containers healthy", spec("b").id] = failing(CrashLoop("exit 1"))
+    with pytest.raises(ReleaseFailed):
+        await world.engine().deploy(order("b"))
+    now = utc_now()
+    found = quarantine_of(candidate("b"), [world.records()], now)
+    assert found is not None
+    assert found.reason == "exit 1"
+    assert quarantine_of(candidate("b"), [world.records()], now + timedelta(days=31)) is None
+    assert quarantine_of(candidate("c"), [world.records()], now) is None
 
 
 async def test_first_release_that_fails_is_removed(world: World) -> None:
