@@ -215,7 +215,14 @@ class GitTree:
             BadInput: there is no such file, or it is larger than `limit` bytes.
         """
         top, name = self.checkout.top, f"{self.checkout.tree}:{path}"
-        shown = git(top, "rev-parse", "--verify", "--end-of-options", name, env=self._env)
+        try:
+            shown = git(top, "rev-parse", "--verify", "--end-of-options", name, env=self._env)
+        except BadInput:
+            raise BadInput(
+                f"{path!a} is not in the commit",
+                found=f"no such file in {self.checkout.folder}",
+                next_step=f"write {path!a} there and commit it",
+            ) from None
         blob = shown.decode().strip()
         size = int(git(top, "cat-file", "-s", blob, env=self._env))
         if size > limit:
