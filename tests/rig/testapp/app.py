@@ -3,6 +3,7 @@
 ok           serves
 crash        writes a line and exits 3
 never-ready  /ready answers 503
+expires:T    /ready answers 503 once it is T (seconds since 1970)
 unhealthy    its own health check fails from the start
 flap:N       serves, and exits 4 after N seconds
 sick:N       serves, and its own health check fails after N seconds
@@ -42,7 +43,8 @@ def version() -> str:
 
 def answer_to(path: str) -> tuple[int, str]:
     if path == "/ready":
-        return (503, "not ready") if MODE == "never-ready" else (200, "ready")
+        has_expired = MODE == "expires" and time.time() >= float(AFTER)
+        return (503, "not ready") if MODE == "never-ready" or has_expired else (200, "ready")
     if path == "/alive":
         return (500, "sick") if MODE in ("sick", "unhealthy") and is_due() else (200, "alive")
     if MODE == "error" and is_due():
