@@ -70,10 +70,10 @@ class DockerPlatform(Block):
         examples=["slipway/proxy:2.6"],
     )
     health_seconds: int = Field(
-        default=2,
+        default=5,
         title="Health interval",
         description="Seconds between two runs of an image's HEALTHCHECK.",
-        examples=[2],
+        examples=[5],
         ge=1,
         le=300,
     )

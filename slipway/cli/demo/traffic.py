@@ -18,7 +18,7 @@ import httpx
 from slipway.release import Frozen
 
 KEPT_ALIVE, FRESH = 2, 1
-PAUSE = 0.12
+PAUSE = 0.25
 TIMEOUT = 10.0
 LONGEST_SECONDS = 1800
 MOST_REQUESTS = 500_000
