@@ -182,7 +182,7 @@ async def test_a_build_secret_is_nowhere_in_the_image(agent: BuildWorld) -> None
     say = "print('read', hashlib.sha256(t.encode()).hexdigest()[:8], len(t))"
     agent.commit(
         dockerfile="FROM slipway/python:3.11\nUSER 0\n"
-        f"LABEL run={uuid.uuid4().hex}\n"  # an earlier run's cached step would say nothing
+        f"ENV ATTEMPT={uuid.uuid4().hex}\n"  # an earlier run's cached step would say nothing
         f'RUN --mount=type=secret,id=token ["python3", "-c", "{read}{say}"]\nUSER 65532\n',
         image=", build_secrets: [token]",
     )
