@@ -123,7 +123,7 @@ def test_the_build_command_is_exactly_this() -> None:
     assert build_command(
         Path("/usr/bin/docker"),
         inputs,
-        context=Path("/work/app"),
+        context=Path("/srv/app"),
         dockerfile=Path("/scratch/Dockerfile"),
         image_id_file=Path("/scratch/id"),
         secrets={"token": Path("/credentials/token")},
@@ -134,7 +134,7 @@ def test_the_build_command_is_exactly_this() -> None:
         *("--iidfile", "/scratch/id", "--tag", "r/app/web:key-1"),
         *("--label", "slipway.build.key=sha256:1", "--build-arg", "V=$(reboot); --x\n"),
         *("--secret", "id=token,src=/credentials/token", "--target", "release"),
-        *("--", "/work/app"),
+        *("--", "/srv/app"),
     ]
 
 
