@@ -30,6 +30,7 @@ from slipway.opening import (
     busy,
     claim_body,
     deploy_body,
+    is_same,
     refuse_busy,
     refuse_moved,
     rollback_body,
@@ -69,24 +70,20 @@ class Engine:
     async def deploy(self, order: Order) -> Result:
         """Bring the order's specification to its target, verified, or leave what served before.
 
+        However often the same release is triggered, it is carried out once.
+
         Raises:
             Refused: nothing was changed.
             ReleaseFailed: the release failed; what served before serves again.
             RestoreFailed, Superseded, Unreachable, Busy: see `slipway.errors`.
         """
-        await self._recover_abandoned()
-        head = len(self.tools.ledger.records())
-        try:
-            plan = await self.tools.perform("plan", partial(self.plan, order))
-            if self._runs_already(order, plan):
-                return self._unchanged(order, plan)
-            facts = await self.tools.perform("admit", partial(self.admit, order, plan))
-            approvals = await self.gate(plan)
-            claim = await self._claim_or_join(order, plan, head, facts, approvals)
-        except Refused as refusal:
-            self._record_refusal(order, refusal)
-            raise
-        return claim if isinstance(claim, Result) else await self._carry_out(claim, order, plan)
+        while True:
+            await self._same_release_over(order)
+            await self._recover_abandoned()
+            try:
+                return await self._bring_in(order)
+            except SameRelease:
+                self.tools.note("another trigger carries out the same release")
 
     async def rollback(
         self, requested_by: str, reason: str, to: str | None = None, key: str | None = None
@@ -140,6 +137,20 @@ class Engine:
             execution = Execution(self.tools, taken, holder)
             await self._fence(execution)
             return await self._go_on(execution)
+
+    async def _bring_in(self, order: Order) -> Result:
+        head = len(self.tools.ledger.records())
+        try:
+            plan = await self.tools.perform("plan", partial(self.plan, order))
+            if self._runs_already(order, plan):
+                return self._unchanged(order, plan)
+            facts = await self.tools.perform("admit", partial(self.admit, order, plan))
+            approvals = await self.gate(plan)
+            claim = await self._claim(order, plan, head, facts, approvals)
+        except Refused as refusal:
+            self._record_refusal(order, refusal)
+            raise
+        return claim if isinstance(claim, Result) else await self._carry_out(claim, order, plan)
 
     async def _carry_out(self, claim: OpenClaim, order: Order, plan: Plan) -> Result:
         with self.tools.hold(claim) as holder:
@@ -265,19 +276,27 @@ class Engine:
             return
         await self.recover()
 
-    async def _claim_or_join(
+    async def _same_release_over(self, order: Order) -> None:
+        """Wait while another trigger carries out the same release."""
+        joined = 0
+        while (claim := open_claim(self.tools.ledger.records())) and is_same(order, claim):
+            if not self.tools.lives(claim):
+                return
+            if joined != claim.token:
+                self.tools.note(f"joined claim {claim.token}, which carries out the same release")
+                joined = claim.token
+            await asyncio.sleep(JOIN_SECONDS)
+
+    async def _claim(
         self, order: Order, plan: Plan, head: int, facts: list[str], approvals: list[int]
     ) -> OpenClaim | Result:
-        """The claim, or the result of the same release that another trigger carries out."""
+        """The claim, or the result where another trigger brought the same in meanwhile."""
         previous = serving_release(self.tools.ledger.records())
         body = deploy_body(order, plan, previous, facts, approvals)
         while True:
             try:
-                check = partial(refuse_moved, order, head)
+                check = partial(refuse_moved, order, plan, head)
                 return await self.tools.perform("claim", partial(self._append_claim, body, check))
-            except SameRelease:
-                await asyncio.sleep(JOIN_SECONDS)
-                await self._recover_abandoned()
             except LedgerMoved:
                 now = self.plan(order)
                 if self._runs_already(order, now):

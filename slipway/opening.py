@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from slipway.approval import Decision
 from slipway.canonical import content_digest
 from slipway.claim import Goal, OpenClaim, open_claim
-from slipway.errors import Busy, Final
+from slipway.errors import ApprovalRefused, Busy, Final
 from slipway.history import GoodRelease, claim_with_key, left_behind
 from slipway.ledger import Kind, Record
 from slipway.names import Actor, ReferenceText
@@ -85,6 +86,11 @@ def rollback_body(
     }
 
 
+def is_same(order: Order, claim: OpenClaim) -> bool:
+    """Whether the claim carries out what is ordered."""
+    return bool(claim.body.get("contents") == order.contents)
+
+
 class SameRelease(Final):
     """Another trigger carries out the same release."""
 
@@ -93,23 +99,41 @@ class LedgerMoved(Final):
     """A claim was closed since the plan was made."""
 
 
-def refuse_moved(order: Order, head: int, records: list[Record]) -> None:
+def refuse_moved(order: Order, plan: Plan, head: int, records: list[Record]) -> None:
     """Refuse a deploy's claim while another holds, or once the ledger moved past its plan.
 
     Args:
         head: how many records there were when the plan was made.
 
     Raises:
-        SameRelease, LedgerMoved, Busy, KeyReused: why the claim may not be opened.
+        SameRelease, LedgerMoved, Busy, KeyReused, ApprovalRefused: why the claim may not be opened.
     """
     if order.key:
         claim_with_key(records, order.key, order.contents)
     claim = open_claim(records)
-    if claim and claim.body.get("contents") == order.contents:
+    if claim and is_same(order, claim):
         raise SameRelease("the same release is under way")
     refuse_busy(Goal.DEPLOY, records)
+    refuse_denied(plan, records[head:])
     if any(record.kind is Kind.CLOSED for record in records[head:]):
         raise LedgerMoved("a claim was closed since the plan was made")
+
+
+def refuse_denied(plan: Plan, since: list[Record]) -> None:
+    """A denial that came in after the gate opened, and before the claim, still counts.
+
+    Raises:
+        ApprovalRefused: one is on record; whose signature is not asked again, to fail closed.
+    """
+    for record in since:
+        body = record.body
+        denies = record.kind is Kind.APPROVAL and body.get("decision") == Decision.DENY
+        if denies and body.get("plan") == plan.hash:
+            raise ApprovalRefused(
+                "the plan was denied while its release was about to start",
+                found=f"record {record.number}, by {body.get('approver')}",
+                next_step="talk to them; a new release needs a new request",
+            )
 
 
 def refuse_busy(goal: Goal, records: list[Record]) -> None:

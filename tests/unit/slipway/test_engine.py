@@ -2,18 +2,22 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from slipway.admission import Admission
 from slipway.claim import Goal
 from slipway.errors import (
+    ApprovalRefused,
     Busy,
     CrashLoop,
     KeyReused,
     NoRollbackTarget,
     PlanStale,
+    Refused,
     ReleaseFailed,
     RestoreFailed,
     Superseded,
@@ -23,6 +27,7 @@ from slipway.errors import (
 from slipway.history import Outcome, good_releases, quarantine_of, serving_release
 from slipway.interruption import Interruption
 from slipway.ledger import Kind, utc_now
+from slipway.plan import Plan
 from slipway.platform import StepContext
 from tests.fakes.world import World, candidate, order, spec
 
@@ -192,6 +197,33 @@ async def test_repeated_trigger_is_one_release(world: World) -> None:
     assert {result.outcome for result in results} <= {Outcome.RELEASED, Outcome.UNCHANGED}
     assert world.platform.actions == [f"start {spec('a').id}", f"switch {spec('a').id}"]
     assert world.kinds().count(Kind.CLAIM) == 1
+
+
+async def test_a_trigger_that_joined_a_failing_release_does_not_repeat_it(world: World) -> None:
+    """E1, N14: one failure for all of them, and what it quarantined stays out."""
+    await release(world, "a")
+    world.platform.faults["containers healthy", spec("b").id] = failing(CrashLoop("exited with 1"))
+    admission = Admission(world.ledger(), None, supply=lambda order: [])
+    engines = [replace(world.engine(), admit=admission) for _ in range(3)]
+    deploys = (engine.deploy(order("b")) for engine in engines)
+    results = await asyncio.gather(*deploys, return_exceptions=True)
+    assert sorted(type(error).__name__ for error in results).count("ReleaseFailed") == 1
+    assert all(isinstance(error, ReleaseFailed | Refused) for error in results)
+    assert world.platform.actions.count(f"start {spec('b').id}") == 1
+
+
+async def test_a_denial_between_the_open_gate_and_the_claim_counts(world: World) -> None:
+    """I1: whoever says no before anything was claimed has said it in time."""
+
+    async def gate(plan: Plan) -> list[int]:
+        denial = {"decision": "deny", "plan": plan.hash, "approver": "bianca@example.org"}
+        world.ledger().append(Kind.APPROVAL, denial)
+        return []
+
+    with pytest.raises(ApprovalRefused, match="denied"):
+        await replace(world.engine(), gate=gate).deploy(order("a"))
+    assert world.platform.actions == []
+    assert world.kinds() == [Kind.APPROVAL, Kind.REFUSED]
 
 
 async def test_same_key_with_other_contents_is_refused(world: World) -> None:
