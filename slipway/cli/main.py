@@ -7,6 +7,7 @@ import typer
 from slipway import __version__
 from slipway.cli.approve import approve
 from slipway.cli.audit import audit, receipt
+from slipway.cli.ci import ci
 from slipway.cli.demo import demo
 from slipway.cli.deploy import deploy, plan
 from slipway.cli.doctor import doctor
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SHOW, ACT, CHECK, LOCAL = "See", "Act", "Check", "This machine"
+SHOW, ACT, CHECK, AGENT, LOCAL = "See", "Act", "Check", "CI agent", "This machine"
 for panel, command in (
     (SHOW, status),
     (SHOW, history),
@@ -46,6 +47,7 @@ for panel, command in (
 
 app.add_typer(audit, name="audit", rich_help_panel=CHECK)
 app.add_typer(receipt, name="receipt", rich_help_panel=CHECK)
+app.add_typer(ci, name="ci", rich_help_panel=AGENT)
 
 
 def _version(value: bool) -> None:

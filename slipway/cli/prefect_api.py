@@ -1,4 +1,4 @@
-"""The few calls that the keeper makes to a Prefect server, without loading Prefect.
+"""The few calls that the keeper and a CI build make to a Prefect server, without loading Prefect.
 
 Source: Prefect's REST API, as `/api/openapi.json` of the server describes it.
 """
@@ -66,6 +66,13 @@ class PrefectApi:
         """Say of a run that its process is gone."""
         state = {"type": "CRASHED", "name": "Crashed", "message": message}
         self._send("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def newest_run(self, tag: str) -> dict[str, Any] | None:
+        """The newest run with the tag that no other run started, as the API shows it."""
+        wanted = {"tags": {"all_": [tag]}, "parent_task_run_id": {"is_null_": True}}
+        body = {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
+        runs: list[dict[str, Any]] = self._send("POST", "/flow_runs/filter", body)
+        return runs[0] if runs else None
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:

@@ -107,3 +107,18 @@ def test_failing_server_is_unreachable(server: Server, api: PrefectApi) -> None:
 def test_no_server_is_no_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     assert PrefectApi.from_environment() is None
+
+
+def test_the_newest_run_of_a_build_is_asked_for_by_its_tag(api: PrefectApi, server: Server) -> None:
+    """S2-29: one run, no run that another one started."""
+    found = api.newest_run("build-jenkins-shop-17")
+    assert found
+    assert found["id"] == "r1"
+    assert server.seen[-1][2] == {
+        "flow_runs": {
+            "tags": {"all_": ["build-jenkins-shop-17"]},
+            "parent_task_run_id": {"is_null_": True},
+        },
+        "sort": "EXPECTED_START_TIME_DESC",
+        "limit": 1,
+    }

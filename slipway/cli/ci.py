@@ -1,0 +1,116 @@
+"""`slipway ci`: what the Jenkinsfile prints at its end, and tells GitHub on its way.
+
+None of these turns a build red: they tell how it went and do not judge it.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from slipway.ci import HEAVY, build_of, failure_box, parse_digests, summary_box
+from slipway.ci_failure import LONGEST_FILE, Failure, failure_of_run, parse_failure
+from slipway.ci_status import StatusContext, StatusState
+from slipway.cli.commit_status import report_status
+from slipway.cli.prefect_api import PrefectApi
+from slipway.errors import SlipwayError
+from slipway.terminal import err
+
+ci = typer.Typer(no_args_is_help=True, help="Tell how a CI build went.")
+
+NOTHING = "nothing was recorded; the console says what the failed step printed"
+OutputDir = Annotated[Path, typer.Option(help="The folder that integrate wrote to.")]
+
+
+@ci.command()
+def summary(
+    status: Annotated[str, typer.Option(help="The build's result, as SUCCESS or FAILURE.")],
+    output_dir: OutputDir = Path("slipway-out"),
+    environment: Annotated[str, typer.Option(help="Where the release goes to.")] = "",
+    app: Annotated[str, typer.Option(help="The app; by default the candidate's name.")] = "",
+    candidate: Annotated[str, typer.Option(help="The candidate, where none was built.")] = "",
+) -> None:
+    """Print the audit summary; what is not known is shown as unknown."""
+    digests = parse_digests(_text(output_dir / "image-digest.env"))
+    given = {"CANDIDATE": candidate} if candidate else {}
+    _print(summary_box(build_of(os.environ), {**digests, **given}, status, environment, app))
+
+
+@ci.command()
+def failure(
+    stage: Annotated[str, typer.Option(help="The stage that failed.")],
+    output_dir: OutputDir = Path("slipway-out"),
+) -> None:
+    """Print what failed, whose issue it is, the evidence and the next command."""
+    build = build_of(os.environ)
+    found, why = _find_failure(output_dir / "failure.json", build.run_tag)
+    _print(failure_box(build, stage, found, why))
+
+
+@ci.command()
+def status(
+    context: Annotated[StatusContext, typer.Option(help="Which part of the build.")],
+    state: Annotated[StatusState, typer.Option(help="How it stands.")],
+    description: Annotated[str, typer.Option(help="One line for people.")] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the token; else GIT_TOKEN.")
+    ] = None,
+    api: Annotated[
+        str, typer.Option(envvar="GITHUB_API_URL", help="Address of the API of an own GitHub.")
+    ] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where it is not taken.")] = False,
+) -> None:
+    """Report a status of the commit to GitHub. A report that fails only warns."""
+    try:
+        said = report_status(context, state, description, token_file, api)
+    except SlipwayError as error:
+        if strict:
+            raise
+        err().print(escape(f"warning: {context} not reported: {error}"))
+        err().print(escape(f"  next: {error.next_step or 'none'}"))
+    else:
+        err().print(escape(said))
+
+
+def _find_failure(path: Path, run_tag: str) -> tuple[Failure | None, str]:
+    """What was recorded, or why nothing is known."""
+    try:
+        text = _text(path)
+        if text:
+            return parse_failure(text), ""
+        return _failure_in_prefect(run_tag), NOTHING
+    except SlipwayError as error:
+        return None, str(error)
+
+
+def _failure_in_prefect(run_tag: str) -> Failure | None:
+    api = PrefectApi.from_environment()
+    if api is None or not run_tag:
+        return None
+    try:
+        run = api.newest_run(run_tag)
+    finally:
+        api.close()
+    return failure_of_run(run) if run else None
+
+
+def _text(path: Path) -> str:
+    """A small file of the build's own; empty where there is none, or a link to elsewhere."""
+    try:
+        if path.is_symlink() or path.stat().st_size > LONGEST_FILE:
+            return ""
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _print(lines: Sequence[str]) -> None:
+    """As they are, whatever the console can show."""
+    encoding = sys.stdout.encoding or "ascii"
+    for line in lines:
+        shown = line.encode(encoding, errors="replace").decode(encoding)
+        sys.stdout.write(("=" * len(line) if line == HEAVY != shown else shown) + "\n")
