@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     currency: str = "EUR"
     greeting: str = "Have a nice treat"
     secrets: Path = SECRETS
-    rates_lifetime: float = 1.5
+    rates_lifetime: float = 1.0
 
     def voucher_key(self) -> SecretStr:
         """The key that signs vouchers. Raises ValueError when it is missing or too short."""

@@ -213,7 +213,7 @@ async def test_a_trigger_that_joined_a_failing_release_does_not_repeat_it(world:
 
 
 async def test_a_denial_between_the_open_gate_and_the_claim_counts(world: World) -> None:
-    """I1: whoever says no before anything was claimed has said it in time."""
+    """I4: whoever says no before anything was claimed has said it in time."""
 
     async def gate(plan: Plan) -> list[int]:
         denial = {"decision": "deny", "plan": plan.hash, "approver": "bianca@example.org"}
