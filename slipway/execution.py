@@ -18,7 +18,7 @@ from slipway.errors import (
     StepFailed,
 )
 from slipway.explanations import Explanation, explain
-from slipway.history import GoodRelease, Outcome, releases_to_keep, ways_back
+from slipway.history import GoodRelease, Outcome, releases_to_keep, serving_release, ways_back
 from slipway.interruption import Interruption
 from slipway.journal import Journal, Observer, no_observer
 from slipway.ledger import Kind, Ledger, Record, timestamp
@@ -255,8 +255,13 @@ class Execution:
         self.journal.record(Kind.FAILED, body)
 
     def _quarantine(self, error: BaseException, explanation: Explanation) -> None:
+        """A candidate that served until now is not at fault: its secrets or its config changed."""
+        candidate = self.claim.body["candidate"]
+        served = serving_release(self.tools.ledger.records())
+        if served and served.candidate == candidate:
+            return
         if isinstance(error, StepFailed) and self.claim.goal is Goal.DEPLOY:
-            self.quarantine(self.claim.body["candidate"], f"{explanation.summary}"[:300])
+            self.quarantine(candidate, f"{explanation.summary}"[:300])
 
     def quarantine(self, candidate: str, reason: str) -> None:
         """Refuse the candidate everywhere until pardoned or expired."""
