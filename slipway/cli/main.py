@@ -18,6 +18,7 @@ from slipway.cli.local import down, up
 from slipway.cli.rollback import recover, rollback
 from slipway.cli.schema import schema
 from slipway.cli.status import history, status
+from slipway.cli.webhook import webhook
 
 app = typer.Typer(
     name="slipway",
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SHOW, ACT, CHECK, AGENT, LOCAL = "See", "Act", "Check", "CI agent", "This machine"
+SHOW, ACT, CHECK, AGENT, LOCAL = "See", "Act", "Check", "CI", "This machine"
 for panel, command in (
     (SHOW, status),
     (SHOW, history),
@@ -39,6 +40,7 @@ for panel, command in (
     (CHECK, doctor),
     (CHECK, lint),
     (CHECK, schema),
+    (AGENT, webhook),
     (LOCAL, demo),
     (LOCAL, up),
     (LOCAL, down),
