@@ -25,7 +25,7 @@ from slipway.claim import open_claim
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import deployer_keys
 from slipway.engine import Engine
-from slipway.errors import BadInput, Unreachable
+from slipway.errors import BadInput, ImageMissing, Refused, Unreachable
 from slipway.execution import Perform, Tools, directly
 from slipway.gatekeeper import Gatekeeper
 from slipway.history import good_releases, serving_release
@@ -96,7 +96,7 @@ class Installation:
 
         Raises:
             BadInput: no reference by digest, or no candidate.
-            ImageMissing, Tampered, Unreachable: the registry's answer.
+            Refused: the registry does not hold it. Tampered, Unreachable: the registry's answer.
         """
         wanted = parse_reference(reference)
         registry = self.registry(wanted.registry)
@@ -105,6 +105,14 @@ class Installation:
             return read_candidate(
                 wanted, manifest.content, lambda digest: registry.blob(wanted.path, digest)
             )
+        except ImageMissing as error:
+            raise Refused(
+                "the registry does not hold that candidate, or not all of it",
+                found=error.found,
+                allowed="what `integrate` handed over",
+                next_step="run integrate again, or correct the digest; nothing was changed",
+                cause=error.cause,
+            ) from error
         finally:
             registry.close()
 

@@ -85,6 +85,14 @@ def test_an_image_is_told_from_a_candidate(served: Served) -> None:
     assert "next:" in said
 
 
+def test_a_candidate_that_the_registry_lacks_is_refused(served: Served) -> None:
+    lost = f"{served.good.partition('@')[0]}@sha256:{'0' * 64}"
+    with served.untouched():
+        said = served.shell.run("deploy", lost, "dev", code=3)
+    assert "0" * 12 in said
+    assert "next: run integrate again" in said
+
+
 def test_a_candidate_of_an_unknown_builder_is_refused(served: Served) -> None:
     """F5: the signature is good, its key is not trusted here."""
     trusted = served.shell.rig.key
