@@ -1,23 +1,42 @@
 """`slipway doctor`: is everything there that Slipway works with?"""
 
+from typing import Annotated
+
 import typer
 
 from slipway.cli.checks import Check, State, all_checks, is_healthy
 from slipway.cli.options import Json
-from slipway.errors import Unreachable
+from slipway.errors import BadInput, Unreachable
 from slipway.settings import RuntimeSettings
 from slipway.terminal import emit_json, out, table
 
 
-def doctor(json: Json = False) -> None:
+def doctor(
+    agent: Annotated[
+        bool,
+        typer.Option("--agent", help="The programs of a CI agent instead, and their versions."),
+    ] = False,
+    deploys_with: Annotated[
+        list[str] | None, typer.Option("--with", help="kubectl, helm, aws: the agent needs it too.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Check this machine and what it reaches. Exit code 8 where something needed is missing."""
-    checks = all_checks(RuntimeSettings())
+    if deploys_with and not agent:
+        raise BadInput("--with is for agents", next_step="slipway doctor --agent --with ...")
+    checks = _agent_checks(deploys_with or []) if agent else all_checks(RuntimeSettings())
     if json:
         emit_json([check.model_dump(mode="json") for check in checks])
     else:
         out().print(table("", ["", "", "found", "next"], [_cells(check) for check in checks]))
     if not is_healthy(checks):
         raise typer.Exit(Unreachable.exit_code)
+
+
+def _agent_checks(deploys_with: list[str]) -> list[Check]:
+    from slipway.cli.agent_checks import agent_checks
+
+    return agent_checks(deploys_with)
 
 
 def _cells(check: Check) -> list[str]:
