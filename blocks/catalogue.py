@@ -5,13 +5,19 @@ from blocks.ledgers.directory import DirectoryLedger
 from blocks.platforms.docker import DockerPlatform
 from blocks.registries.prefect import OciRegistry
 from blocks.scanners.prefect import TrivyScanner
+from blocks.secrets.aws_parameter_store import AwsParameterStore
+from blocks.secrets.aws_secrets_manager import AwsSecretsManager
 from blocks.secrets.prefect import PrefectSecrets
+from blocks.secrets.vault import VaultKv
 
 __all__ = [
+    "AwsParameterStore",
+    "AwsSecretsManager",
     "DirectoryLedger",
     "DockerImageBuilder",
     "DockerPlatform",
     "OciRegistry",
     "PrefectSecrets",
     "TrivyScanner",
+    "VaultKv",
 ]

@@ -7,7 +7,6 @@ used: a rollback asks neither the registry nor the Prefect server.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
@@ -15,7 +14,7 @@ from pydantic import SecretStr
 from blocks.evidence import supply_facts
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
-from blocks.secrets.files import FileSecrets
+from blocks.secrets.chosen import open_store
 from slipway.admission import Admission
 from slipway.appfile import Environment
 from slipway.audit import hold_to_checkpoint
@@ -25,7 +24,7 @@ from slipway.claim import open_claim
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import deployer_keys
 from slipway.engine import Engine
-from slipway.errors import BadInput, ImageMissing, Refused, Unreachable
+from slipway.errors import ImageMissing, Refused, Unreachable
 from slipway.execution import Perform, Tools, directly
 from slipway.gatekeeper import Gatekeeper
 from slipway.history import good_releases, serving_release
@@ -38,12 +37,11 @@ from slipway.plan import Plan
 from slipway.platform import Platform
 from slipway.receipt import ReceiptDemand, Receipts
 from slipway.release import Target, parse_spec
-from slipway.secret import SecretSource
+from slipway.secret import SecretSource, SecretStore
 from slipway.secret_formats import check_formats
 from slipway.settings import RuntimeSettings
 
 DOCKER = "docker"
-FILES = "files:"
 
 
 def _silent(line: str) -> None:
@@ -116,20 +114,14 @@ class Installation:
         finally:
             registry.close()
 
-    def secrets(self, target: Target) -> SecretSource:
-        """Where the target's runtime secrets live: `prefect`, or `files:FOLDER`.
+    def secrets(self, target: Target) -> SecretStore:
+        """Where the target's runtime secrets live, as SLIPWAY_SECRETS chooses.
 
         Raises:
-            BadInput: SLIPWAY_SECRETS says something else.
+            BadInput: SLIPWAY_SECRETS says something else, or names a block that is not there.
+            Unreachable: the Prefect server did not answer for that block.
         """
-        chosen = self.settings.secrets
-        if chosen.startswith(FILES):
-            return FileSecrets(Path(chosen.removeprefix(FILES)), target)
-        if chosen == "prefect":
-            from blocks.secrets.prefect import PrefectSecrets, secret_prefix
-
-            return PrefectSecrets(prefix=secret_prefix(target))
-        raise BadInput("SLIPWAY_SECRETS", found=ascii(chosen[:80]), allowed="prefect, files:FOLDER")
+        return open_store(self.settings.secrets, target)
 
     def tools(self, target: Target, platform: str, door: Door) -> Tools:
         """What the engine works with on that target."""
@@ -184,9 +176,14 @@ class LateSecrets:
     installation: Installation
     target: Target
 
+    @cached_property
+    def source(self) -> SecretSource:
+        """Opened once for all reads of one release."""
+        return self.installation.secrets(self.target)
+
     def __call__(self, name: str, version: str) -> SecretStr:
         """See SecretReader."""
-        return self.installation.secrets(self.target).read(name, version)
+        return self.source.read(name, version)
 
 
 @dataclass(frozen=True)

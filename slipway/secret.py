@@ -1,5 +1,6 @@
 """Runtime secrets: named and versioned everywhere, valued only at last use."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -82,6 +83,18 @@ class SecretStore(SecretSource, Protocol):
         Raises:
             BadInput: it is the newest.
         """
+
+
+def secret_names(found: Iterable[str]) -> list[str]:
+    """Those of a store's entries that can be names of runtime secrets, sorted; others are left."""
+
+    def fits(text: str) -> bool:
+        try:
+            return bool(check_name(text))
+        except BadInput:
+            return False
+
+    return sorted({text for text in found if fits(text)})
 
 
 def check_value(name: str, value: SecretStr, longest: int) -> None:

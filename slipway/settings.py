@@ -41,7 +41,8 @@ class RuntimeSettings(RegistryLogin):
         trusted_keys: folder of public keys whose attestations count.
         registry: host and port of the registry; candidates come from no other.
         registry_username, registry_password: to pull from it.
-        secrets: where runtime secrets live: `prefect`, or `files:FOLDER`.
+        secrets: where runtime secrets live: `prefect`, `files:FOLDER`, or with the name of a block
+            `aws-secrets-manager:BLOCK`, `aws-parameter-store:BLOCK`, `vault:BLOCK`.
     """
 
     model_config = SettingsConfigDict(
