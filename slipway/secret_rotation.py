@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -25,7 +26,7 @@ from slipway.errors import (
     SlipwayError,
     Superseded,
 )
-from slipway.execution import Result
+from slipway.execution import Perform, Result, directly
 from slipway.history import serving_release
 from slipway.ledger import Kind, Record
 from slipway.release import Frozen, Target, parse_spec
@@ -87,6 +88,7 @@ class Rotation:
     deploy: Callable[[], Awaitable[Result]]
     note: Callable[[str], None]
     resume: str
+    perform: Perform = directly
 
     async def carry_out(self, value: SecretStr | None) -> Rotated:
         """Rotate to the value; without one, roll out what is stored.
@@ -99,17 +101,20 @@ class Rotation:
         newest = self._newest(value)
         before = self._kept_in_memory(newest, value)
         move = next_move(serving, newest, is_new=not _is_same(before, value))
-        version = newest if newest and move is not Move.WRITE else self._write(serving, value)
+        version = newest or ""
+        if move is Move.WRITE:
+            version = await self.perform("new version stored", partial(self._write, serving, value))
         if move is Move.NOTHING:
             return Rotated(name=self.name, move=move, before=serving, version=version)
         result = await self._roll_out(version, before if move is Move.WRITE else None)
+        forget = partial(self._forget, [newest] if newest else [])
         return Rotated(
             name=self.name,
             move=move,
             before=serving,
             version=version,
             result=result,
-            forgotten=tuple(self._forget(filter(None, [newest]))),
+            forgotten=tuple(await self.perform("older versions forgotten", forget)),
         )
 
     def _newest(self, value: SecretStr | None) -> str | None:
@@ -199,18 +204,23 @@ def forgettable(
     return [one for one in dict.fromkeys([*used, *known]) if one and one not in needed]
 
 
-def check_new_value(name: str, schema: Mapping[str, Secret], value: SecretStr) -> None:
-    """Hold a value to the app file before it is written anywhere. The value is not shown.
-
-    Raises:
-        BadInput: the app file has no such secret, or the value has another format.
-    """
+def refuse_undeclared(name: str, schema: Mapping[str, Secret]) -> None:
+    """Raises BadInput where the app file has no such secret."""
     if name not in schema:
         raise BadInput(
             "the app file has no such runtime secret",
             found=ascii(name[:80]),
             allowed=", ".join(sorted(schema)) or "none; declare it in slipway.yaml first",
         )
+
+
+def check_new_value(name: str, schema: Mapping[str, Secret], value: SecretStr) -> None:
+    """Hold a value to the app file before it is written anywhere. The value is not shown.
+
+    Raises:
+        BadInput: the app file has no such secret, or the value has another format.
+    """
+    refuse_undeclared(name, schema)
     try:
         check_format(name, schema[name].format, value)
     except SecretMissing as error:

@@ -17,6 +17,7 @@ from slipway.cli.lint import lint
 from slipway.cli.local import down, up
 from slipway.cli.rollback import recover, rollback
 from slipway.cli.schema import schema
+from slipway.cli.secrets import secrets
 from slipway.cli.status import history, status
 from slipway.cli.webhook import webhook
 
@@ -48,6 +49,7 @@ for panel, command in (
     app.command(rich_help_panel=panel)(command)
 
 app.add_typer(audit, name="audit", rich_help_panel=CHECK)
+app.add_typer(secrets, name="secrets", rich_help_panel=ACT)
 app.add_typer(receipt, name="receipt", rich_help_panel=CHECK)
 app.add_typer(ci, name="ci", rich_help_panel=AGENT)
 
