@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import BlockDocument
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 from pydantic import SecretStr
 
+from blocks.secrets.prefect_answers import prefect_answers
 from blocks.secrets.values import plain
-from slipway.errors import AccessDenied, BadInput, SecretMissing, Unreachable
+from slipway.errors import BadInput, SecretMissing, Unreachable
 from slipway.secret import SecretState, version_gone
 
 KIND = "secret"
@@ -132,22 +132,8 @@ def _missing(name: str, found: str) -> SecretMissing:
 
 @contextmanager
 def _api() -> Iterator[SyncPrefectClient]:
-    """A client whose errors come out of our tree; an answer's text may hold anything, so none."""
-    step = "slipway doctor; the server's address is in PREFECT_API_URL"
-    try:
-        with get_client(sync_client=True) as client:
-            yield client
-    except PrefectHTTPStatusError as error:
-        code = error.response.status_code
-        kind = AccessDenied if code in {401, 403} else Unreachable
-        raise kind(
-            "the Prefect server does not give the old store", found=f"HTTP {code}", next_step=step
-        ) from None
-    except httpx.HTTPError as error:
-        found = type(error).__name__
-        raise Unreachable(
-            "the Prefect server did not answer for the old store", found=found, next_step=step
-        ) from None
+    with prefect_answers("the old store"), get_client(sync_client=True) as client:
+        yield client
 
 
 @contextmanager

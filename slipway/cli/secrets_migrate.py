@@ -50,8 +50,9 @@ def plan(
     json: Json = False,
 ) -> None:
     """Tell where each name of the old store belongs. Changes nothing and reads no value."""
+    told = _told(tier)
     subject, old, _ = _opened(app, environment, source)
-    moves = plan_migration(old.names(), list(subject.schema), _told(tier))
+    moves = plan_migration(old.names(), list(subject.schema), told)
     if json:
         emit_json([move.model_dump(mode="json") for move in moves])
         return
@@ -69,8 +70,9 @@ def apply(
     json: Json = False,
 ) -> None:
     """Copy runtime secrets to their new names. Run again after a kill, it goes on."""
+    told = _told(tier)
     subject, old, migration = _opened(app, environment, source)
-    moves = plan_migration(old.names(), list(subject.schema), _told(tier))
+    moves = plan_migration(old.names(), list(subject.schema), told)
     journal = migration.apply(moves)
     if json:
         emit_json(journal.model_dump(mode="json"))
