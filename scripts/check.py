@@ -20,6 +20,7 @@ CHECKS: dict[str, list[str]] = {
     "types": [str(BIN / "mypy")],
     "rooms": [str(BIN / "lint-imports"), "--no-logo"],
     "lock": [sys.executable, "scripts/lock.py", "--check"],
+    "secrets": [sys.executable, "-m", "slipway.cli", "lint"],
     "sizes": [sys.executable, "scripts/sizes.py"],
 }
 

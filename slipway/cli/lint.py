@@ -1,14 +1,16 @@
 """`slipway lint`: numbered rules over a project that Slipway releases."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from slipway.cli.options import Json
-from slipway.errors import Refused
+from slipway.errors import BadInput, Refused
 from slipway.lint import Finding, rules
 from slipway.lint import lint as find
+from slipway.lint.sarif import sarif
 from slipway.terminal import emit_json, out, table
 
 
@@ -18,13 +20,20 @@ def lint(
     ] = None,
     show_rules: Annotated[bool, typer.Option("--rules", help="List the rules.")] = False,
     json: Json = False,
+    as_sarif: Annotated[
+        bool, typer.Option("--sarif", help="Print SARIF 2.1.0, for code hosts and editors.")
+    ] = False,
 ) -> None:
     """Find crossings of secret tiers and other mistakes. Exit code 3 where a rule is broken."""
+    if as_sarif and (json or show_rules):
+        raise BadInput("--sarif stands alone", found="another form", allowed="one form of output")
     if show_rules:
         _print_rules(as_json=json)
         return
     findings = find(paths or [Path()])
-    if json:
+    if as_sarif:
+        emit_json(sarif(findings, rules(), version("slipway")))
+    elif json:
         emit_json([finding.model_dump(mode="json") for finding in findings])
     else:
         _print_findings(findings)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -57,13 +58,9 @@ def judge(sources: Iterable[Source], config: LintConfig, today: date) -> list[Fi
     readable, found = [], []
     for source in sources:
         try:
-            source.parse()
-            readable.append(source)
+            readable.append(_parsed(source))
         except BadInput as error:
-            if source.is_template:
-                readable.append(replace(source, kind=Kind.TEXT))
-            else:
-                found.append(_unreadable(source, error))
+            found.append(_unreadable(source, error))
     project = Project(readable)
     for source in readable:
         for rule in rules():
@@ -72,6 +69,18 @@ def judge(sources: Iterable[Source], config: LintConfig, today: date) -> list[Fi
         [*_unsuppressed(found, config, today), *_expired(found, config, today)],
         key=lambda finding: (finding.path, finding.line, finding.rule),
     )
+
+
+def _parsed(source: Source) -> Source:
+    """The source, read at least as text where it is a template; raises BadInput for others."""
+    if source.is_template:
+        for form in (source, replace(source, is_filled_in=True)):
+            with suppress(BadInput):
+                form.parse()
+                return form
+        source = replace(source, kind=Kind.TEXT)
+    source.parse()
+    return source
 
 
 def _unsuppressed(found: list[Finding], config: LintConfig, today: date) -> list[Finding]:

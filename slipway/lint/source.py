@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from slipway.errors import BadInput
 from slipway.lint.dockerfile import Instruction, parse_dockerfile
-from slipway.lint.tree import Value, parse_tree
+from slipway.lint.tree import Value, parse_tree, without_actions
 
 
 class Kind(StrEnum):
@@ -74,6 +74,7 @@ class Source:
     path: str
     kind: Kind
     text: str
+    is_filled_in: bool = False  # becomes YAML only once its actions are
 
     @property
     def is_template(self) -> bool:
@@ -93,7 +94,7 @@ class Source:
     @cached_property
     def values(self) -> list[Value]:
         """Every scalar of a YAML file, with its path of keys."""
-        return list(parse_tree(self.text))
+        return list(parse_tree(without_actions(self.text) if self.is_filled_in else self.text))
 
     @cached_property
     def module(self) -> ast.Module:

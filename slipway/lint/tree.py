@@ -1,25 +1,29 @@
 """YAML as a list of scalars with their paths and lines, for rules that look and never load."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
 from slipway.errors import BadInput
 
 DEEPEST = 40
+FILLED = "filled-in-later"
+_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """A scalar; an empty map or list counts as empty text.
 
-    `path` holds keys and list positions; `line` is from 1.
+    `path` holds keys and list positions; `line` is from 1; `document` counts the file's documents.
     """
 
     path: tuple[str | int, ...]
     text: str
     line: int
+    document: int = 0
 
     @property
     def key(self) -> str:
@@ -38,8 +42,17 @@ def parse_tree(text: str) -> Iterator[Value]:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise BadInput("not YAML", found=f"line {mark.line + 1 if mark else 1}") from error
-    for document in documents:
-        yield from _walk(document, (), set())
+    for number, document in enumerate(documents):
+        for value in _walk(document, (), set()):
+            yield replace(value, document=number)
+
+
+def without_actions(text: str) -> str:
+    """A template with each action blanked or named as filled in later; lines stay."""
+    blanked = _ACTION.sub(lambda match: FILLED + "\n" * match[0].count("\n"), text)
+    return "\n".join(
+        "" if not line.replace(FILLED, "").strip() else line for line in blanked.split("\n")
+    )
 
 
 def _walk(node: yaml.Node | None, path: tuple[str | int, ...], seen: set[int]) -> Iterator[Value]:

@@ -12,12 +12,23 @@ _HARMLESS = re.compile(
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BUILD = re.compile(
-    r"registry[_-]push|slipway[_-]build[_-]|cosign|prefect[_-]api[_-](key|auth)|jenkins[_-].*"
-    r"(token|password|credential)"
+    r"registry[_-]push|slipway[_-]build[_-]|cosign|prefect[_-]api[_-](key|auth)|"
+    r"build[_-]signing[_-]key|git[_-]credentials?|jenkins[_-].*(token|password|credential)|"
+    r"docker([_-]?hub|[_-]registry)?[_-](username|password|passwd|token|cred)"
 )
 _RUNTIME = re.compile(
     r"(^|[_-])(database|db|postgres|postgresql|mysql|mongo|mongodb|redis|rabbitmq|stripe|smtp|jwt|"
-    r"session[_-]key|kubeconfig|kube[_-]config)([_-]|$)"
+    r"session[_-]key|kubeconfig|kube[_-]config|external[_-]api[_-]keys?|application[_-]config)"
+    r"([_-]|$)"
+)
+_CONFIG = re.compile(
+    r"(^|[_-])((k8s|kube|kubernetes)[_-](namespace|ns|service[_-]?account)|feature[_-]flags?)$"
+)
+_STAND_IN = re.compile(
+    r"|x+|\*+|[.-]+|<.*>|\$.*|\{\{.*|%.*%|__.*|.*filled-in-later.*|(?:your|my|replace|insert|change|"
+    r"example|dummy|test|todo|fake|placeholder|sample)(?:$|[-_ ]?\w.*)|"
+    r"null|none|true|false|password|passwd|secret|token",
+    re.IGNORECASE,
 )
 
 
@@ -35,6 +46,16 @@ def is_build_tier(name: str) -> bool:
 def is_runtime_tier(name: str) -> bool:
     """Whether the name is of a secret that belongs to running apps alone."""
     return not is_build_tier(name) and bool(_RUNTIME.search(_plain(name)))
+
+
+def is_config(name: str) -> bool:
+    """Whether the name is of a setting that is no secret, as a namespace (S0-22)."""
+    return bool(_CONFIG.search(_plain(name)))
+
+
+def is_stand_in(value: str) -> bool:
+    """Whether a value only shows where the real one goes, as in `changeme` or `${TOKEN}`."""
+    return bool(_STAND_IN.fullmatch(value.strip()))
 
 
 def same_name(one: str, other: str) -> bool:

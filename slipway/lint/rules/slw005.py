@@ -5,30 +5,39 @@ from collections.abc import Iterator
 
 from slipway.lint.finding import Hit, Rule
 from slipway.lint.source import Kind, Project, Source
+from slipway.lint.taint import functions, is_load, secret_blocks
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_READS = {"get_secret_value": "SecretId", "get_parameter": "WithDecryption"}
 
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
-    blocks = _secret_blocks(source.module)
+    blocks = secret_blocks(source.module)
+    loading = _loading(source.module, blocks)
     for node in _at_import(source.module):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            owner = node.func.value
-            loads = node.func.attr in {"load", "aload"}
-            if loads and isinstance(owner, ast.Name) and owner.id in blocks:
-                yield Hit(node.lineno, f"{owner.id}.{node.func.attr} runs when this is imported")
+        if not isinstance(node, ast.Call):
+            continue
+        if is_load(node, blocks) or _is_read(node):
+            yield Hit(node.lineno, f"{ast.unparse(node.func)} runs when this is imported")
+        elif isinstance(node.func, ast.Name) and node.func.id in loading:
+            yield Hit(node.lineno, f"{node.func.id} loads a secret when this is imported")
 
 
-def _secret_blocks(module: ast.Module) -> frozenset[str]:
-    """Names that hold Prefect's Secret or credential blocks here."""
-    found = {
-        alias.asname or alias.name
-        for node in ast.walk(module)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prefect")
-        for alias in node.names
-        if alias.name == "Secret" or alias.name.endswith(("Credentials", "Secret"))
+def _loading(module: ast.Module, blocks: frozenset[str]) -> set[str]:
+    """Functions of this module that load a secret themselves."""
+    return {
+        function.name
+        for function in functions(module)
+        if any(is_load(node, blocks) for node in ast.walk(function))
     }
-    return frozenset(found)
+
+
+def _is_read(call: ast.Call) -> bool:
+    """A value that AWS is asked for; `get_secret_value()` of SecretStr takes no arguments."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    needed = _READS.get(call.func.attr)
+    return any(keyword.arg == needed for keyword in call.keywords) if needed else False
 
 
 def _at_import(node: ast.AST) -> Iterator[ast.AST]:

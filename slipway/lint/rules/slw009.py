@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from slipway.lint.finding import Hit, Rule
+from slipway.lint.groovy import line_at, name_of, steps, without_comments
 from slipway.lint.source import Kind, Project, Source
 
 _CALLS = {
@@ -14,9 +15,14 @@ _CALLS = {
     "subprocess.getstatusoutput",
     "asyncio.create_subprocess_shell",
 }
-_GROOVY = re.compile(
-    r"\b(?:sh|bat|powershell)\b\s*(?:\(\s*)?(?:[^\"'\n]*?\bscript\s*:\s*)?(\"\"\"|\")"
+_CHOSEN_BY_OTHERS = re.compile(
+    r"^(?:params\b.*|(?:env\.)?(?:BRANCH_NAME|GIT_BRANCH|GIT_LOCAL_BRANCH|TAG_NAME|CHANGE_(?!ID\b)\w+|"
+    r"ghprb\w+|gitlab\w+|GIT_AUTHOR_\w+|GIT_COMMITTER_\w+)|currentBuild\.(?:description|displayName))"
 )
+_SAFE_PARAMETER = re.compile(
+    r"\b(?:choice|booleanParam)\s*\(?\s*[^)]*?\bname\s*:\s*['\"](\w+)['\"]"
+)
+_ASSIGNED = re.compile(r"^\s*(?:def\s+|String\s+)?(?:env\.)?(\w+)\s*=\s*(?!=)(.+)$", re.MULTILINE)
 _SHELL = re.compile(r"\beval\s+[^#]*\$|\b(?:ba|da|z)?sh\s+-[a-z]*c\s+\"[^\"]*\$")
 
 
@@ -47,13 +53,33 @@ def _is_shell(keyword: ast.keyword) -> bool:
 
 
 def _jenkins(source: Source) -> Iterator[Hit]:
-    """A double-quoted Groovy string is filled in before the shell sees it."""
-    for match in _GROOVY.finditer(source.text):
-        end = source.text.find(match[1], match.end())
-        text = source.text[match.end() : end if end >= 0 else match.end()]
-        if re.search(r"(?<!\\)\$[{A-Za-z_]", text):
-            line = source.text.count("\n", 0, match.start()) + 1
-            yield Hit(line, "Groovy fills values into a shell command")
+    """Whoever names a branch or starts a build with a parameter writes into the command.
+
+    What a Jenkinsfile sets itself, and the numbers that Jenkins gives, are harmless.
+    """
+    safe = set(_SAFE_PARAMETER.findall(source.text))
+    carried = _carried(source.text, safe)
+    for step in steps(source.text):
+        foreign = [
+            name for name in step.filled if _is_foreign(name, safe) or name_of(name) in carried
+        ]
+        if step.is_shell and foreign:
+            line = line_at(source.text, step.start)
+            yield Hit(line, f"Groovy fills {foreign[0][:40]}, which others choose, into a shell")
+
+
+def _is_foreign(expression: str, safe: set[str]) -> bool:
+    return bool(_CHOSEN_BY_OTHERS.search(expression)) and name_of(expression) not in safe
+
+
+def _carried(text: str, safe: set[str]) -> set[str]:
+    """Names that are set here to something that others choose."""
+    found: set[str] = set()
+    for name, value in _ASSIGNED.findall(without_comments(text)):
+        parts = re.findall(r"\$\{([^}]+)\}", value) or [value.strip()]
+        if any(_is_foreign(part.strip(), safe) or name_of(part) in found for part in parts):
+            found.add(name)
+    return found
 
 
 def _shell(source: Source) -> Iterator[Hit]:
