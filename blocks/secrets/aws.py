@@ -16,6 +16,7 @@ from botocore.exceptions import (
     NoRegionError,
     ParamValidationError,
 )
+from botocore.exceptions import ConnectionError as NoConnection
 from prefect_aws import AwsCredentials
 
 from slipway.errors import (
@@ -99,7 +100,7 @@ def aws_errors(what: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise answered(what, error.response) from None
-    except HTTPClientError as error:
+    except (HTTPClientError, NoConnection) as error:
         raise _no_answer(what, type(error).__name__) from None
     except ParamValidationError:
         raise BadInput(f"AWS takes no such request for {what}", found="not shown") from None

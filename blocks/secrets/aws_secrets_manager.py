@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 from blocks.secrets.aws import FOLDER_PATTERN, aws_errors, missing, open_client
 from blocks.secrets.values import plain
 from slipway.canonical import JsonObject
-from slipway.errors import SecretMissing
+from slipway.errors import BadInput, SecretMissing
 from slipway.names import check_name
 from slipway.release import Target
 from slipway.secret import SecretState, check_value, newest_stays, secret_names, version_gone
@@ -131,7 +131,7 @@ class SecretsManagerStore:
         try:
             with aws_errors(secret):
                 answer = self.client.get_secret_value(SecretId=secret, VersionId=version)
-        except SecretMissing:
+        except (SecretMissing, BadInput):  # an id of another form is answered with BadInput
             raise version_gone(name, version, self._current(name)[0]) from None
         return plain(answer.get("SecretString"), name, f"{secret} (as text)")
 

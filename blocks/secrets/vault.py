@@ -158,9 +158,8 @@ class VaultStore:
 
     def read(self, name: str, version: str) -> SecretStr:
         """The value of that version. See SecretReader."""
-        answer = self._call(
-            name, "read_secret_version", version=number_of(version), raise_on_deleted_version=True
-        )
+        asked = {"version": number_of(version), "raise_on_deleted_version": True}
+        answer = self._call(self._path(name), "read_secret_version", **asked)
         data = answer["data"] if answer else None
         created = data["metadata"]["created_time"] if data and data["data"] else ""
         if not data or version_text(number_of(version), created) != version:
@@ -171,7 +170,7 @@ class VaultStore:
 
     def names(self) -> list[str]:
         """See SecretStore."""
-        answer = self._call("", "list_secrets")
+        answer = self._call(self.folder, "list_secrets")
         return secret_names(answer["data"]["keys"]) if answer else []
 
     def write(self, name: str, value: SecretStr) -> str:
@@ -183,13 +182,13 @@ class VaultStore:
         check_value(name, value, LONGEST)
         newest = (self._metadata(name) or {"current_version": 0})["current_version"]
         secret = {VALUE: value.get_secret_value()}
-        answer = self._call(name, "create_or_update_secret", secret=secret, cas=newest)
+        answer = self._call(self._path(name), "create_or_update_secret", secret=secret, cas=newest)
         written: JsonObject = (answer or self._missing(name, "no such mount"))["data"]
         return version_text(written["version"], written["created_time"])
 
     def delete(self, name: str) -> None:
         """See SecretStore."""
-        self._call(name, "delete_metadata_and_all_versions")
+        self._call(self._path(name), "delete_metadata_and_all_versions")
 
     def forget(self, name: str, version: str) -> None:
         """Destroy that version's data. See SecretStore."""
@@ -201,29 +200,29 @@ class VaultStore:
             raise newest_stays(name, version)
         kept = metadata["versions"].get(str(number), {})
         if version_text(number, kept.get("created_time", "")) == version:
-            self._call(name, "destroy_secret_versions", versions=[number])
+            self._call(self._path(name), "destroy_secret_versions", versions=[number])
 
     def _metadata(self, name: str) -> Mapping[str, Any] | None:
-        answer = self._call(name, "read_secret_metadata")
+        answer = self._call(self._path(name), "read_secret_metadata")
         return answer["data"] if answer else None
 
-    def _call(self, name: str, act: str, **arguments: Any) -> Any:
+    def _call(self, path: str, act: str, **arguments: Any) -> Any:
         """One call of the KV v2 API; its JSON, None where there is no such path, else nothing."""
-        path = self._path(name) if name else self.folder
         asked = partial(self._ask, act, path=path, mount_point=self.mount, **arguments)
         with vault_answers(path):
             try:
                 return json_of(path, asked())
             except vault_errors.Forbidden:
-                self._client = None
-                return json_of(path, asked())
-            except vault_errors.InvalidPath:
-                return None
+                self._client = None  # a token that has run out is renewed once
+            return json_of(path, asked())
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         if self._client is None:
             self._client = self.enter()
-        return getattr(self._client.secrets.kv.v2, act)(**arguments)
+        try:
+            return getattr(self._client.secrets.kv.v2, act)(**arguments)
+        except vault_errors.InvalidPath:
+            return None
 
     def _path(self, name: str) -> str:
         return f"{self.folder}/{check_name(name)}"

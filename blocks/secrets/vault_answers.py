@@ -14,12 +14,12 @@ LOGIN = "the login"
 
 
 def json_of(path: str, answer: Any) -> Any:
-    """The JSON of an answer; True for an empty one.
+    """The JSON of an answer; True for an empty one, None where there is no such path.
 
     Raises:
         Unreachable: Vault redirects, and a token is not sent after a redirect.
     """
-    if isinstance(answer, dict):
+    if answer is None or isinstance(answer, dict):
         return answer
     if answer.status_code == requests.codes.no_content:
         return True

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from slipway.errors import SecretMissing, SlipwayError
 from slipway.ledger import utc_now
+from slipway.names import check_name
 from slipway.secret import SecretState, check_value, newest_stays, version_gone
 
 LONGEST = 64 * 1024
@@ -47,6 +48,7 @@ class MemorySecrets:
 
     def state(self, name: str) -> SecretState:
         self._reach()
+        check_name(name)
         if name not in self.kept:
             raise SecretMissing(f"runtime secret {name} is missing", next_step=f"write {name}")
         version, (written, _) = list(self.kept[name].items())[-1]
@@ -62,7 +64,7 @@ class MemorySecrets:
 
     def delete(self, name: str) -> None:
         self._reach()
-        self.kept.pop(name, None)
+        self.kept.pop(check_name(name), None)
 
     def forget(self, name: str, version: str) -> None:
         if name in self.names() and self.state(name).version == version:
