@@ -107,10 +107,25 @@ def error_lines(error: BaseException) -> list[str]:
     return lines
 
 
+def stack_lines(error: BaseException) -> list[str]:
+    """Where an error and what led to it were raised, the first of them first.
+
+    Of errors outside Slipway's tree only the type is told: their text may hold a secret.
+    """
+    lines: list[str] = []
+    one: BaseException | None = error
+    while one is not None:
+        text = printable(str(one)) if isinstance(one, SlipwayError) else "(text not shown)"
+        own = [*traceback.format_tb(one.__traceback__), f"{type(one).__name__}: {text}\n"]
+        lines = ["Traceback (most recent call last):\n", *own, *lines]
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return lines
+
+
 def print_error(error: BaseException, *, as_json: bool = False) -> int:
     """Print the error to standard error; the exit code of its class."""
     if os.environ.get(DEBUG) == "1":
-        traceback.print_exception(error)
+        sys.stderr.write("".join(stack_lines(error)))
     if as_json:
         sys.stderr.write(json.dumps(error_facts(error), indent=2, ensure_ascii=False) + "\n")
     else:

@@ -86,6 +86,17 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" in result.stderr
 
 
+def test_debug_shows_no_text_of_foreign_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """G8: a library's error may repeat what it was given, also as the cause of ours."""
+    monkeypatch.setenv("SLIPWAY_DEBUG", "1")
+    error = BadInput("the store says no")
+    error.__cause__ = ValueError("canary-in-a-cause")
+    result = CliRunner().invoke(failing(error), ["fail"])
+    assert "ValueError: (text not shown)" in result.stderr
+    assert "BadInput: the store says no" in result.stderr
+    assert "canary" not in result.stderr
+
+
 def test_error_cannot_forge_lines_or_markup() -> None:
     error = BadInput("bad\nerror: forged", found="[red]x[/red]\x1b[2J")
     result = CliRunner().invoke(failing(error), ["fail"])
