@@ -93,12 +93,14 @@ def _skip_heredoc(lines: list[str], number: int, mark: str) -> int:
 def stages(instructions: list[Instruction]) -> list[Stage]:
     """The stages in order; the last one is the image."""
     found: list[Stage] = []
+    defaults = arguments(instructions)
     starts = [index for index, item in enumerate(instructions) if item.keyword == "FROM"]
     for start, end in zip(starts, [*starts, len(instructions)][1:], strict=True):
         base = instructions[start]
         words = base.words
         name = words[2] if [word.lower() for word in words[1:2]] == ["as"] else None
-        parent = next((stage for stage in found if words and _names(stage, words[0], found)), None)
+        image = resolve(words[0], defaults) if words else None
+        parent = next((stage for stage in found if image and _names(stage, image, found)), None)
         chain = (parent, *parent.chain) if parent else ()
         own = tuple(instructions[start + 1 : end])
         found.append(Stage(base, name, chain, own))

@@ -14,14 +14,14 @@ _TOKEN = re.compile(
     r"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<quote>'''|\"\"\"|'|\")|(?P<regex>(?<=[~(,=] )/(?![/*]))",
     re.DOTALL,
 )
-_STEP = re.compile(
-    r"(?<![\w.$\"'-])(?P<step>sh|bat|powershell|pwsh|echo|print|println|error)\b"
-    r"\s*\(?\s*(?:[^(){};]*?\b(?:script|message)\s*:\s*)?$"
+_TAKES = re.compile(r"\s*\(?\s*(?:[^(){};]*?\b(?:script|message)\s*:\s*)?")
+_WRAPPER = re.compile(  # a function of the file that hands its argument to a shell
+    r"\b(?:def|void|\w+)\s+(\w+)\s*\(\s*(?:\w+\s+)?(\w+)\s*\)\s*\{[^{}]*?\b(?:sh|bat)\b[^{}]*?\b\2\b"
 )
 _FILLED = re.compile(r"(?<!\\)\$(?:\{(?P<long>[^}]*)\}|(?P<short>[A-Za-z_][\w.]*))")
 _ADDED = re.compile(r"\s*\+\s*(?P<name>[A-Za-z_][\w.]*)?")
 _FILE_BINDING = re.compile(
-    r"\b(?:file|dockerCert|zip)\s*\([^)]*\)|\[\s*\$class\s*:\s*['\"]\w*FileBinding['\"][^\]]*\]"
+    r"\b(?:file|configFile|dockerCert|zip)\s*\([^)]*\)|\[\s*\$class\s*:\s*['\"]\w*FileBinding['\"][^\]]*\]"
 )
 _BOUND = re.compile(
     r"\b(?:variable|passwordVariable|secretKeyVariable|passphraseVariable|tokenVariable)"
@@ -31,6 +31,7 @@ _HELPER = re.compile(r"\b(\w+)\s*=\s*credentials\s*\(\s*['\"]([^'\"]*)['\"]")
 _PASSWORD_PARAMETER = re.compile(r"\bpassword\s*\(?\s*[^)]*?\bname\s*:\s*['\"](\w+)['\"]")
 _FILE_ID = re.compile(r"kubeconfig|file|(ssh|private)[_-]?key", re.IGNORECASE)
 _SHELLS = {"sh", "bat", "powershell", "pwsh"}
+_PRINTS = {"echo", "print", "println", "error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,7 @@ class Step:
     text: str
     start: int
     filled: tuple[str, ...]
-
-    @property
-    def is_shell(self) -> bool:
-        """Whether a shell runs the text."""
-        return self.name in _SHELLS
+    is_shell: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +69,23 @@ def without_comments(text: str) -> str:
 def steps(text: str) -> list[Step]:
     """Every step that runs or prints a string, in order."""
     code, literals = without_comments(text), _walk(text)[0]
-    return [step for literal in literals for step in _step(code, literal, literals)]
+    shells = _SHELLS | {name for name, _ in _WRAPPER.findall(code)}
+    found = []
+    for literal in literals:
+        name = _taker(code, literal, shells | _PRINTS)
+        if name:
+            filled = (*literal.filled, *_added(code, literal, literals))
+            found.append(Step(name, literal.text, literal.start, filled, name in shells))
+    return found
 
 
-def _step(code: str, literal: _Literal, literals: list[_Literal]) -> Iterator[Step]:
+def _taker(code: str, literal: _Literal, names: set[str]) -> str | None:
+    """The step among `names` that takes the string."""
     before = code[max(0, literal.start - 300) : literal.start - len(literal.quote)]
-    if match := _STEP.search(before):
-        filled = [*literal.filled, *_added(code, literal, literals)]
-        yield Step(match["step"], literal.text, literal.start, tuple(filled))
+    for match in re.finditer(r"(?<![\w.$\"'-])[A-Za-z_]\w*", before):
+        if match[0] in names and _TAKES.fullmatch(before, match.end()):
+            return match[0]
+    return None
 
 
 def _added(code: str, literal: _Literal, literals: list[_Literal]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from slipway.lint.groovy import line_at, steps
 from slipway.lint.source import Kind, Source
@@ -32,12 +33,12 @@ class Command:
     after: str = ""
 
 
-def commands(source: Source) -> Iterator[Command]:
+@lru_cache(maxsize=64)
+def commands(source: Source) -> tuple[Command, ...]:
     """Every command. Python's are its lists that begin with a program's name."""
-    for text, line in _scripts(source):
-        yield from _split(text, line)
     if source.kind is Kind.PYTHON:
-        yield from _argument_lists(source.module)
+        return tuple(_argument_lists(source.module))
+    return tuple(part for text, line in _scripts(source) for part in _split(text, line))
 
 
 def _scripts(source: Source) -> Iterator[tuple[str, int]]:

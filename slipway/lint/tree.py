@@ -31,6 +31,17 @@ class Value:
         return next((part for part in reversed(self.path) if isinstance(part, str)), "")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML lets an anchor be set again; PyYAML does not."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(event.anchor, None)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
 def parse_tree(text: str) -> Iterator[Value]:
     """Every scalar of every document. Nothing is constructed and aliases are not followed.
 
@@ -38,7 +49,7 @@ def parse_tree(text: str) -> Iterator[Value]:
         BadInput: the text is not YAML.
     """
     try:
-        documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        documents = list(yaml.compose_all(text, Loader=_Loader))
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise BadInput("not YAML", found=f"line {mark.line + 1 if mark else 1}") from error

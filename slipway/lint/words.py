@@ -3,7 +3,7 @@
 import re
 
 _SECRET = re.compile(
-    r"(^|[_.-])(password|passwd|passphrase|pwd|secret|secrets|token|tokens|apikey|api[_-]key|"
+    r"(^|[_.-])(password|passwd|passphrase|(?<=[_.-])pwd|secret|secrets|token|tokens|apikey|api[_-]key|"
     r"private[_-]key|signing[_-]key|secret[_-]?key|access[_-]key|credential|credentials)($|[_.-])"
 )
 _HARMLESS = re.compile(

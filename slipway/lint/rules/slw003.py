@@ -10,6 +10,7 @@ from slipway.lint.source import Kind, Project, Source
 from slipway.lint.words import looks_secret
 
 _NAME = re.compile(r"(?:^|\s)([A-Za-z_][A-Za-z0-9_]*)(?==|$)")
+_PATH = re.compile(r"\w+=[\"']?/[\w.-]+(?:/[\w.-]+)+[\"']?(?=\s|$)")
 _FLAG = re.compile(r"--build-arg[\s=][\"']?([A-Za-z_][A-Za-z0-9_]*)")
 _RUNNING = frozenset({Kind.SHELL, Kind.JENKINSFILE, Kind.PYTHON, Kind.PREFECT})
 
@@ -28,9 +29,10 @@ def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
 
 def _names(item: Instruction) -> list[str]:
     if item.keyword == "ARG":
-        return [word.partition("=")[0] for word in item.words]
+        return [word.partition("=")[0] for word in item.words if not _PATH.search(word)]
     if item.keyword == "ENV":
-        return _NAME.findall(item.rest) if "=" in item.rest else item.words[:1]
+        plain = _PATH.sub("", item.rest)
+        return _NAME.findall(plain) if "=" in item.rest else item.words[:1]
     return []
 
 

@@ -23,7 +23,9 @@ _SAFE_PARAMETER = re.compile(
     r"\b(?:choice|booleanParam)\s*\(?\s*[^)]*?\bname\s*:\s*['\"](\w+)['\"]"
 )
 _ASSIGNED = re.compile(r"^\s*(?:def\s+|String\s+)?(?:env\.)?(\w+)\s*=\s*(?!=)(.+)$", re.MULTILINE)
-_SHELL = re.compile(r"\beval\s+[^#]*\$|\b(?:ba|da|z)?sh\s+-[a-z]*c\s+\"[^\"]*\$")
+_SHELL = re.compile(
+    r"\beval\s+(?!set\s+--|.*%q)[^#]*?\$(?!\()|\b(?:ba|da|z)?sh\s+-[a-z]*c\s+\"[^\"]*\$"
+)
 
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001

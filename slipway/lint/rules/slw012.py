@@ -14,7 +14,7 @@ _FORMS = {
     "a Prefect API key": re.compile(r"\bpn[ub]_[A-Za-z0-9]{36}\b"),
     "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\\n|\s*$)"),
     "a password in a URL": re.compile(
-        r"\b[a-z][a-z0-9+]*://[^/\s:@\"'{}$<>]+:(?!(?:password|pass|secret|changeme|x+|\*+)@)"
+        r"\b[a-z][a-z0-9+]*://[^/\s:@\"'{}$<>]+:(?!(?:password|pass|secret|changeme|x+|\*+|(?:my|your)[-_]\w+)@)"
         r"[^/\s:@\"'{}$<>]{8,}@[a-z0-9-]+\.[a-z]",
         re.IGNORECASE,
     ),

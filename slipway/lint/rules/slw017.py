@@ -26,6 +26,8 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"https?://(?:[^\s/@\"':]*:)?\$\{?(?P<name>\w+)[^\s/@\"']*@")
+_QUIET = re.compile(r"(?:echo|printf)\s|(?:export\s+|local\s+)?\w+=[\"']?[^\s\"'(]*[\"']?$")
+_STORED = re.compile(r"\baws\s+configure\s+set\s+(?P<name>\S*(?:secret|token)\S*)\s+[\"']?\$")
 _SETTING = re.compile(
     r"(?<!\S)(?:-e\s*|--env[\s=]|--set(?:-string)?[\s=]|-D|--from-literal[\s=])"
     r"[\"']?(?:[\w-]+\.)*(?P<name>[\w-]+)=[\"']?(?P<value>[^\s\"']+)"
@@ -40,22 +42,28 @@ def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
 
 def _told(command: Command) -> Iterator[str]:
     text = command.text
-    if text.startswith(("echo ", "printf ")):
+    if _QUIET.match(text):
         return
     for match in _LONG.finditer(text):
         if _is_value(match["value"]):
             yield f"the value of --{match['name']}"
+    yield from _of_programs(text)
+    yield from (f"{match['name']} in the address" for match in _URL.finditer(text))
+    for match in _SETTING.finditer(text):
+        if looks_secret(match["name"]) and match["value"].startswith(("$", "{")):
+            yield f"the value of {match['name']}"
+
+
+def _of_programs(text: str) -> Iterator[str]:
+    """Options that mean a secret only to one program."""
     if (login := _LOGIN.search(text)) and _is_value(login["value"].lstrip("= ")):
         yield "the password of login -p"
     if (user := _CURL.search(text)) and _is_pair(user["value"].strip("\"'")):
         yield "the password of curl -u"
     if _HEADER.search(text):
         yield "the token in the header"
-    if (url := _URL.search(text)) and not text.startswith("export "):
-        yield f"{url['name']} in the address"
-    for match in _SETTING.finditer(text):
-        if looks_secret(match["name"]) and match["value"].startswith(("$", "{")):
-            yield f"the value of {match['name']}"
+    if stored := _STORED.search(text):
+        yield f"the value of {stored['name']}"
 
 
 def _is_value(word: str) -> bool:

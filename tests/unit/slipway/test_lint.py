@@ -190,3 +190,10 @@ def test_stages_follow_their_bases() -> None:
     user = found[-1].last("USER")
     assert user
     assert user.line == 2
+
+
+def test_anchor_may_be_set_again() -> None:
+    """YAML allows it; a file that does is read as any other."""
+    text = "a: &x 1\nb: &x 2\nc: *x\nprivileged: true\n"
+    (found,) = judge([source("a.yaml", text)], LintConfig(), TODAY)
+    assert (found.rule, found.line) == ("SLW015", 4)
