@@ -1,0 +1,63 @@
+"""Runs the seed of the Jenkins controller: Groovy, and a strict stand-in for the Job DSL plugin."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = ROOT / "docker" / "jenkins" / "seed"
+METHODS = ROOT / "tests" / "cases" / "jobdsl.json"
+GIVEN = {
+    "REPOSITORY_URL": "https://github.com/team/shop.git",
+    "PREFECT_API_URL": "https://prefect.example.org/api",
+    "PREFECT_API_AUTH": "jenkins:canary-login",
+    "REGISTRY_USERNAME": "pusher",
+    "REGISTRY_PASSWORD": "canary-registry",
+    "GIT_USERNAME": "robot",
+    "GIT_PASSWORD": "canary-git",
+    "GIT_READ_USERNAME": "reader",
+    "GIT_READ_PASSWORD": "canary-read",
+    "BUILD_SIGNING_KEY": "Y2FuYXJ5",
+}
+
+# One thing that the script made: its method, arguments, and what its closure made as the last one.
+Made = list[Any]
+
+
+def run_seed(bindings: Mapping[str, str], seed: Path = SEED) -> "subprocess.CompletedProcess[str]":
+    """Run apps.groovy of that folder with these bindings; on success JSON is on standard output."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"SEED_FOLDER": str(seed), **bindings}, file)
+        file.flush()
+        shim = Path(__file__).with_name("jobdsl.groovy")
+        argv = ["groovy", str(shim), str(seed / "apps.groovy"), str(METHODS), file.name]
+        return subprocess.run(
+            argv, env=_environment(), capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+def _environment() -> dict[str, str]:
+    """Debian's groovy looks for Java where Debian's default is, and not on PATH."""
+    java = shutil.which("java")
+    home = str(Path(java).resolve().parents[1]) if java else ""
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "JAVA_HOME": home}
+
+
+def made(bindings: Mapping[str, str]) -> list[Made]:
+    """Everything that the script makes."""
+    done = run_seed(bindings)
+    assert done.returncode == 0, done.stderr
+    found: list[Made] = json.loads(done.stdout)
+    return found
+
+
+def find(things: list[Made], *path: str) -> list[Made]:
+    """What stands at that path of methods, wherever it occurs."""
+    first, *rest = path
+    here = [thing for thing in things if thing[0] == first]
+    return [inner for thing in here for inner in find(thing[-1], *rest)] if rest else here
