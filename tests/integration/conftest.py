@@ -5,11 +5,21 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
+from tests.integration.store_worlds import guarded_prefect, moto, vault
 from tests.rig.docker_rig import Rig
 from tests.rig.docker_world import World
 from tests.rig.shells import shell
 
-__all__ = ["app", "keys", "prefect_rig", "shell", "sign"]
+__all__ = [
+    "app",
+    "guarded_prefect",
+    "keys",
+    "moto",
+    "prefect_rig",
+    "shell",
+    "sign",
+    "vault",
+]
 
 
 @pytest.fixture(scope="session")

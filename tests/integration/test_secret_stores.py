@@ -18,9 +18,7 @@ from blocks.secrets.aws_secrets_manager import AwsSecretsManager
 from slipway.errors import BadInput, SecretMissing, SlipwayError, Unreachable
 from slipway.ledger import utc_now
 from slipway.release import Target
-from tests.fakes.vault import TOKEN, FakeVault
-from tests.rig.moto import moto_server
-from tests.rig.prefect_api import PrefectApi, prefect_api
+from tests.fakes.vault import TOKEN
 from tests.rig.secret_beds import (
     Bed,
     aws_bed,
@@ -29,7 +27,6 @@ from tests.rig.secret_beds import (
     prefect_bed,
     vault_bed,
 )
-from tests.rig.vault_server import a_vault
 
 STORES = [
     "memory",
@@ -41,24 +38,6 @@ STORES = [
 ]
 AWS = {"aws-secrets-manager": AwsSecretsManager, "aws-parameter-store": AwsParameterStore}
 NAME = "database-url"
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    with moto_server() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture(scope="session")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeVault]:
-    with a_vault(tmp_path_factory.mktemp("vault")) as vault:
-        yield vault
-
-
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectApi]:
-    with prefect_api(tmp_path_factory.mktemp("prefect-api")) as api:
-        yield api
 
 
 @pytest.fixture(params=STORES)
@@ -75,8 +54,9 @@ def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
             token.write_text(TOKEN)
             yield vault_bed(request.getfixturevalue("vault"), token, target)
         case "prefect":
-            with request.getfixturevalue("api").used():
-                yield prefect_bed(request.getfixturevalue("api"), target)
+            api = request.getfixturevalue("guarded_prefect")
+            with api.used():
+                yield prefect_bed(api, target)
         case aws:
             yield aws_bed(AWS[aws], request.getfixturevalue("moto"), target)
 

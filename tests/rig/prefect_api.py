@@ -47,11 +47,13 @@ def prefect_api(folder: Path) -> Iterator[PrefectApi]:
     settings = StackSettings(
         name="secrets", state=folder, cache=folder / "cache", prefect_port=free_port()
     )
+    environment = server_environment(settings, Fernet.generate_key().decode())
+    Path(environment["PREFECT_HOME"]).mkdir(parents=True)
     process = subprocess.Popen(
         server_argv(settings),
         env={
             **base_environment(os.environ),
-            **server_environment(settings, Fernet.generate_key().decode()),
+            **environment,
             "PREFECT_SERVER_API_AUTH_STRING": AUTH,
         },
         stdout=subprocess.DEVNULL,
