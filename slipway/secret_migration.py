@@ -77,14 +77,15 @@ def _move(name: str, tier: Tier, declared: Collection[str]) -> Move:
     match tier:
         case Tier.BUILD:
             known = jenkins_id(name)
-            how = f"Jenkins credential {known}" if known else "a Jenkins credential of its own"
-            return Move(old=name, tier=tier, to=known, how=f"{how}, by JCasC; revoke this one")
+            own = "" if known else " of its own"
+            how = f"by hand: a Jenkins credential{own}, by JCasC; revoke this one"
+            return Move(old=name, tier=tier, to=known, how=how)
         case Tier.RUNTIME:
             new = store_name(name)
-            how = "apply copies it" if new in declared else "apply copies it; declare it"
-            return Move(old=name, tier=tier, to=new, how=f"{how} in slipway.yaml: secrets.{new}")
+            how = "copied" if new in declared else f"copied; declare secrets.{new} in slipway.yaml"
+            return Move(old=name, tier=tier, to=new, how=how)
         case Tier.CONFIG:
-            how = "config in slipway.yaml, or a Prefect Variable; it is no secret"
+            how = "by hand: config in slipway.yaml, or a Prefect Variable"
             return Move(old=name, tier=tier, to=None, how=how)
     how = f"decide: --tier {name}=runtime, build or config"
     return Move(old=name, tier=tier, to=None, how=how)
@@ -158,7 +159,7 @@ class Migration:
             begun = Copy(old=old, old_version=state.version, new=new, phase=Phase.INTENDED)
             journal = self._saved(journal.having(begun))
             version = self.new.write(new, value)
-            self.note(f"{old} was copied to {new}, version {version}")
+            self.note(f"{old} was copied to the runtime store as {new}, version {version}")
             return self._saved(journal.having(begun.written(version)))
         if not is_equal(value, self.new.read(new, there.version)):
             raise _taken(old, new)

@@ -130,7 +130,7 @@ def test_what_somebody_decided_wins() -> None:
             old="something",
             tier=Tier.RUNTIME,
             to="something",
-            how="apply copies it; declare it in slipway.yaml: secrets.something",
+            how="copied; declare secrets.something in slipway.yaml",
         )
     ]
     with pytest.raises(BadInput, match="no such name"):
