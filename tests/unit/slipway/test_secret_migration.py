@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from slipway.errors import BadInput, Refused, Unreachable
+from slipway.errors import BadInput, Refused, SecretMissing, Unreachable
+from slipway.secret import SecretState
 from slipway.secret_check import Pins
 from slipway.secret_journal import Journal, Phase, journal_path, load_journal, save_journal
 from slipway.secret_migration import Found, Migration, Move, plan_migration
@@ -59,12 +60,25 @@ class DoomedSecrets(MemorySecrets):
         self.tick()
 
 
-class OldSecrets(MemorySecrets):
-    """Takes names of any spelling, as the old store does."""
+@dataclass
+class OldSecrets:
+    """An OldStore in memory: takes names of any spelling."""
 
-    def put(self, name: str, value: str) -> None:
-        self.writes += 1
-        self.kept[name] = {str(self.writes): (self.clock(), SecretStr(value))}
+    values: dict[str, str] = field(default_factory=lambda: dict(OLD))
+
+    def names(self) -> list[str]:
+        return sorted(self.values)
+
+    def state(self, name: str) -> SecretState:
+        if name not in self.values:
+            raise SecretMissing(f"{name} is not in the old store")
+        return SecretState(name=name, version="1", written=None)
+
+    def read(self, name: str, version: str) -> SecretStr:
+        return SecretStr(self.values[name])
+
+    def delete(self, name: str) -> None:
+        self.values.pop(name, None)
 
 
 @dataclass
@@ -75,10 +89,6 @@ class Town:
     old: OldSecrets = field(default_factory=OldSecrets)
     new: DoomedSecrets = field(default_factory=DoomedSecrets)
     notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for name, value in OLD.items():
-            self.old.put(name, value)
 
     def save(self, journal: Journal) -> None:
         self.new.tick()
