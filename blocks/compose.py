@@ -15,6 +15,7 @@ from blocks.evidence import supply_facts
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
 from blocks.secrets.chosen import open_store
+from slipway.access import FORMAT_CHECKED, access_body
 from slipway.admission import Admission
 from slipway.appfile import Environment
 from slipway.audit import hold_to_checkpoint
@@ -30,15 +31,15 @@ from slipway.gatekeeper import Gatekeeper
 from slipway.history import good_releases, serving_release
 from slipway.interruption import Interruption
 from slipway.journal import Observer, no_observer
-from slipway.ledger import Ledger, LedgerStore, Record
+from slipway.ledger import Kind, Ledger, LedgerStore, Record
 from slipway.names import parse_reference
 from slipway.opening import Order
 from slipway.plan import Plan
-from slipway.platform import Platform
+from slipway.platform import Platform, Stage
 from slipway.receipt import ReceiptDemand, Receipts
 from slipway.release import Target, parse_spec
 from slipway.secret import SecretSource, SecretStore
-from slipway.secret_formats import check_formats
+from slipway.secret_formats import check_formats, unserved
 from slipway.settings import RuntimeSettings
 
 DOCKER = "docker"
@@ -244,13 +245,14 @@ class Release:
         return held + proved + self._formats(order)
 
     def _formats(self, order: Order) -> list[str]:
-        serving = serving_release(self.ledger.records())
-        return check_formats(
-            self.candidate.appfile.secrets,
-            order.spec.secrets,
-            serving.spec.secrets if serving else {},
-            LateSecrets(self.installation, self.target),
-        )
+        release = serving_release(self.ledger.records())
+        schemas, serving = self.candidate.appfile.secrets, release.spec.secrets if release else {}
+        if new := unserved(schemas, order.spec.secrets, serving):
+            stage, who = str(Stage.ADMIT), order.requested_by
+            body = access_body(FORMAT_CHECKED, stage, order.candidate, who, new)
+            self.ledger.append(Kind.ACCESS, body)
+        read = LateSecrets(self.installation, self.target)
+        return check_formats(schemas, order.spec.secrets, serving, read)
 
 
 def secret_versions(

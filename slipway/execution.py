@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from slipway.access import access_body
 from slipway.canonical import canonical_json
 from slipway.claim import LEASE_SECONDS, Goal, Holder, OpenClaim, holder_lives
 from slipway.errors import (
@@ -109,6 +110,7 @@ class Execution:
             token=claim.token,
             secrets=tools.secrets,
             candidate=claim.body["candidate"],
+            accessing=self._accessing,
         )
         self._holder = holder
         self.wanted = parse_spec(claim.body["spec"])
@@ -118,6 +120,12 @@ class Execution:
     def _check(self) -> None:
         self._holder.check()
         self.tools.interruption.check()
+
+    def _accessing(self, candidate: str, versions: Mapping[str, str]) -> None:
+        requested_by = str(self.claim.body.get("requested_by", ""))
+        why, stage = str(self.claim.goal), str(self.stage)
+        body = access_body(why, stage, candidate, requested_by, versions)
+        self.journal.record(Kind.ACCESS, body)
 
     async def take(
         self, steps: Sequence[Step], stage: Stage | None = None, candidate: str | None = None

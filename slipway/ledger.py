@@ -32,6 +32,7 @@ class Kind(StrEnum):
     INTENT = "intent"  # a step is about to act
     OBSERVED = "observed"  # a step acted, and this was seen
     VERIFIED = "verified"  # the specification serves and was verified
+    ACCESS = "access"  # secrets are about to be read: which versions, and why
     FAILED = "failed"  # why a release failed, with the explanation
     CLOSED = "closed"  # the claim ended; body.outcome says how
     REQUESTED = "requested"  # a gate waits for approvals of this plan

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from slipway.canonical import JsonObject
 from slipway.release import ReleaseSpec, Target
 from slipway.secret import SecretReader
@@ -55,8 +57,9 @@ class StepContext:
             (at least each second).
         note: tells the operator one line of progress; never a secret.
         token: the claim's record number, the fencing token.
-        secrets: reads a runtime secret's value at last use.
+        secrets: reads a runtime secret's value; steps read by `values`.
         candidate: reference of the candidate that the release comes from, for people's eyes.
+        accessing: told the candidate, and name to version, before values are read.
     """
 
     check: Callable[[], None]
@@ -64,6 +67,20 @@ class StepContext:
     token: int
     secrets: SecretReader
     candidate: str = ""
+    accessing: Callable[[str, Mapping[str, str]], None] = lambda candidate, versions: None
+
+    def values(self, versions: Mapping[str, str]) -> dict[str, SecretStr]:
+        """The values of these secrets, read at last use; the access is on record before.
+
+        Args:
+            versions: name to version.
+
+        Raises:
+            SecretMissing, Unreachable: the source does not give a value.
+            Superseded: a newer holder took over; nothing was read.
+        """
+        self.accessing(self.candidate, versions)
+        return {name: self.secrets(name, version) for name, version in versions.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,17 @@ def check_formats(
         SecretMissing: a value is gone or has another format.
         Unreachable: the source did not answer.
     """
-    new = [name for name in schemas if versions[name] != serving.get(name)]
-    for name in new:
-        check_format(name, schemas[name].format, read(name, versions[name]))
+    new = unserved(schemas, versions, serving)
+    for name, version in new.items():
+        check_format(name, schemas[name].format, read(name, version))
     return [f"secret {name} has the format {schemas[name].format}" for name in new]
+
+
+def unserved(
+    schemas: Mapping[str, Secret], versions: Mapping[str, str], serving: Mapping[str, str]
+) -> dict[str, str]:
+    """Name to version of the secrets that do not serve yet. Pure."""
+    return {name: versions[name] for name in schemas if versions[name] != serving.get(name)}
 
 
 def check_format(name: str, kind: str, value: SecretStr) -> None:

@@ -53,8 +53,8 @@ def ensure_secrets(
             continue
         context.check()
         values = {
-            name: context.secrets(name, version).get_secret_value().encode()
-            for name, version in spec.secrets.items()
+            name: value.get_secret_value().encode()
+            for name, value in context.values(spec.secrets).items()
         }
         _write(api, spec, volume, image, secrets_archive(values, int(service.user)))
         written.append(volume)

@@ -17,6 +17,7 @@ class MemoryPlatform:
         actions: every effect that changed something, in order, as `verb spec-id`.
         faults: step name and spec id to a function that raises.
         gone: spec ids whose images the registry lost.
+        secrets: id of a set of versions to its values, written once as a platform must.
     """
 
     running: dict[str, ReleaseSpec] = field(default_factory=dict)
@@ -26,6 +27,7 @@ class MemoryPlatform:
     actions: list[str] = field(default_factory=list)
     faults: dict[tuple[str, str], Callable[[StepContext], None]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def render(self, spec: ReleaseSpec) -> dict[str, str]:
@@ -49,8 +51,10 @@ class MemoryPlatform:
         return {"token": token}
 
     def forward(self, spec: ReleaseSpec, previous: ReleaseSpec | None) -> Sequence[Step]:
+        written = self._step("secrets written", Stage.APPLY, spec, self._write)
         return [
             self._step("images present", Stage.APPLY, spec, self._pull),
+            *([written] if spec.secrets else []),
             self._step("containers running", Stage.APPLY, spec, self._start),
             self._step("containers healthy", Stage.SETTLE, spec, lambda s, c: None),
             self._step("traffic switched", Stage.SWITCH, spec, self._switch),
@@ -91,6 +95,12 @@ class MemoryPlatform:
     def _pull(self, spec: ReleaseSpec, context: StepContext) -> None:
         if spec.id in self.gone:
             raise ImageMissing(f"image of {spec.id} is gone")
+
+    def _write(self, spec: ReleaseSpec, context: StepContext) -> None:
+        if spec.secrets_id not in self.secrets:
+            values = context.values(spec.secrets)
+            self.secrets[spec.secrets_id] = {k: v.get_secret_value() for k, v in values.items()}
+            self.actions.append(f"write {spec.secrets_id}")
 
     def _start(self, spec: ReleaseSpec, context: StepContext) -> None:
         if spec.id not in self.running:

@@ -32,12 +32,8 @@ class PrefectApi:
     @contextmanager
     def used(self, auth: str | None = AUTH, url: str | None = None) -> Iterator[None]:
         """This process speaks to that server, with the auth string or another one."""
-        settings = {
-            PREFECT_API_URL: url or self.url,
-            PREFECT_API_AUTH_STRING: auth,
-            PREFECT_CLIENT_MAX_RETRIES: 0,
-        }
-        with temporary_settings(settings):
+        settings = {PREFECT_API_URL: url or self.url, PREFECT_API_AUTH_STRING: auth}
+        with temporary_settings({**settings, PREFECT_CLIENT_MAX_RETRIES: 0 if url else 5}):
             yield
 
 
@@ -60,7 +56,7 @@ def prefect_api(folder: Path) -> Iterator[PrefectApi]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(f"{settings.prefect_api}/health", 90)
+        wait_for(f"{settings.prefect_api}/ready", 90)
         yield PrefectApi(settings.prefect_api)
     finally:
         process.terminate()
