@@ -14,7 +14,7 @@ from blocks.build_tier import BuildTier
 from flows.build import build
 from flows.push import push
 from flows.scan import scan
-from tasks.agent import run_agent
+from tasks.agent import run_agent, show_integrated
 from tasks.checkout import copy_source, open_work, plan_images
 from tasks.handover import Output, hand_over, hand_over_unchanged
 from tasks.integrate import Integrated, side_by_side
@@ -64,4 +64,4 @@ async def integrate(
 
 
 if __name__ == "__main__":
-    run_agent(integrate)
+    run_agent(integrate, show_integrated)

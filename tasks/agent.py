@@ -4,42 +4,97 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
+from rich.markup import escape
 
-from slipway.errors import Unreachable
+from slipway.ci_failure import failure_of
+from slipway.errors import BadInput, Unreachable
 from slipway.explanations import explain
-from slipway.terminal import err, print_error, table
-from tasks.integrate import Integrated
+from slipway.scan import Verdict
+from slipway.terminal import err, known, print_error, table
+from tasks.handover import FAILURE
+from tasks.integrate import Integrated, Previewed
+from tasks.junit import REPORT, merge_reports
 from tasks.reports import COLUMNS, verdict_rows
+
+T = TypeVar("T")
 
 API_URL = "PREFECT_API_URL"
 API_SECONDS = 10.0
 INTERRUPTED = 130
 
 
-def run_agent(flow: Callable[..., Awaitable[Integrated]]) -> None:
-    """Run the flow with the process's arguments; exits with the code of the error's class."""
-    given = _arguments(sys.argv[1:])
+def run_agent(
+    flow: Callable[..., Awaitable[T]], show: Callable[[T], str], *, versioned: bool = True
+) -> None:
+    """Run the flow with the process's arguments; exits with the code of the error's class.
+
+    Whatever happened, the output folder tells it: `failure.json`, and the reports of all tests.
+
+    Args:
+        show: tells people on standard error; what it returns is the standard output.
+        versioned: the flow takes a version.
+    """
+    given = _arguments(sys.argv[1:], versioned=versioned)
     try:
         check_server(os.environ.get(API_URL))
         done = asyncio.run(_run(flow, given))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the one place that must see every error
-        code = print_error(error)
-        for line in explain(error, "build").lines()[:2]:
-            err().print(f"  {line}")
-        sys.exit(code)
-    err().print(table("Scan", COLUMNS, verdict_rows(done.verdicts)))
-    err().print("unchanged" if done.unchanged else f"built: {', '.join(done.built) or 'nothing'}")
-    sys.stdout.write(f"{done.candidate}\n")
+        sys.exit(_tell_failure(error, given.output_dir))
+    finally:
+        _merge_reports(given.output_dir)
+    sys.stdout.write(show(done))
 
 
-async def _run(flow: Callable[..., Awaitable[Integrated]], given: argparse.Namespace) -> Integrated:
+async def _run(flow: Callable[..., Awaitable[T]], given: argparse.Namespace) -> T:
     return await flow(**vars(given))
+
+
+def _tell_failure(error: Exception, folder: Path) -> int:
+    code = print_error(error)
+    explanation = explain(known(error), "build")
+    for line in explanation.lines()[:2]:
+        err().print(f"  {line}")
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FAILURE).write_text(failure_of(explanation).model_dump_json(indent=1) + "\n")
+    return code
+
+
+def _merge_reports(folder: Path) -> None:
+    """One report of all tests; one that cannot be read changes no result."""
+    paths = sorted(folder.glob("junit-*.xml"))
+    try:
+        if paths:
+            merged = merge_reports(path.read_bytes() for path in paths)
+            (folder / REPORT).write_text(merged)
+    except (OSError, BadInput) as error:
+        err().print(escape(f"no {REPORT}: {error}"))
+
+
+def show_integrated(done: Integrated) -> str:
+    """Tell what came of it; the candidate, alone on its line."""
+    _show(done.verdicts)
+    err().print("unchanged" if done.unchanged else f"built: {', '.join(done.built) or 'nothing'}")
+    return f"{done.candidate}\n"
+
+
+def show_previewed(done: Previewed) -> str:
+    """Tell what came of it; there is no candidate."""
+    _show(done.verdicts)
+    err().print(f"built: {', '.join(done.built)}; nothing was pushed or signed")
+    return ""
+
+
+def _show(verdicts: Sequence[Verdict]) -> None:
+    err().print(table("Scan", COLUMNS, verdict_rows(verdicts)))
 
 
 def check_server(url: str | None) -> None:
@@ -69,9 +124,11 @@ def _no_server(url: str, found: str) -> Unreachable:
     )
 
 
-def _arguments(argv: list[str]) -> argparse.Namespace:
+def _arguments(argv: list[str], *, versioned: bool) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Test, build, scan, push and sign an app; print its candidate."
+        if versioned
+        else "Test, build and scan an app; push and sign nothing."
     )
     parser.add_argument("--app-dir", type=Path, required=True, help="folder with slipway.yaml")
     parser.add_argument(
@@ -80,5 +137,6 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--dev", action="store_true", help="take uncommitted changes, for the first environment"
     )
-    parser.add_argument("--version", help="semantic version to tag the images with, as v1.2.3")
+    if versioned:
+        parser.add_argument("--version", help="semantic version to tag the images with, as v1.2.3")
     return parser.parse_args(argv)

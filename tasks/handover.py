@@ -15,12 +15,17 @@ from slipway.names import Reference
 from slipway.scan import Verdict
 from tasks import reports
 from tasks.integrate import Integrated
+from tasks.junit import REPORT
 from tasks.known import Known
 from tasks.notes import note
 from tasks.push import Tags, tag_all
 from tasks.server import best_effort
 
-FILES = ("image-digest.env", "trivy-report.json", "sbom-*.cdx.json", "junit-*.xml")
+FAILURE = "failure.json"
+FILES = (
+    *("image-digest.env", "trivy-report.json", "sbom-*.cdx.json", "junit-*.xml"),
+    *(REPORT, FAILURE),
+)
 
 
 @dataclass(frozen=True, slots=True)

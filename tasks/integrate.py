@@ -28,6 +28,17 @@ class Integrated(Frozen):
     unchanged: bool = False
 
 
+class Previewed(Frozen):
+    """What became of a commit that may not be released: no candidate.
+
+    Attributes:
+        built: names of the images, left in the engine of the agent.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    built: tuple[str, ...]
+
+
 async def side_by_side(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     """Both results; both are waited for, so that nothing runs on after a failure."""
     one, other = await asyncio.gather(first, second, return_exceptions=True)
