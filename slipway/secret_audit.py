@@ -3,11 +3,12 @@
 No value is read. Pure: what was found comes in as values, and a page, events and an error come out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import Field
 
 from slipway import markdown
+from slipway.access import accesses
 from slipway.errors import Refused
 from slipway.ledger import Kind, Record
 from slipway.release import Frozen, Target, parse_spec
@@ -18,7 +19,7 @@ NAMED = 10
 
 
 class Use(Frozen):
-    """The last release that had a secret. `why` is what it was for; `time` is RFC 3339."""
+    """The last time a release had a secret, or read it. `time` is RFC 3339."""
 
     record: int
     time: str
@@ -44,9 +45,19 @@ class TargetAudit(Frozen):
         return tuple(row.name for row in self.rows if fault in row.faults)
 
 
-def last_uses(records: Iterable[Record]) -> dict[str, Use]:
-    """The newest release, rollback or drill that had each secret. Pure."""
+def last_uses(records: list[Record]) -> dict[str, Use]:
+    """The newest claim that had each secret, or access that read it; whichever is newer. Pure.
+
+    A rollback to containers that are still warm has its secrets without reading them again.
+    """
     found: dict[str, Use] = {}
+    uses = [*_claims(records), *_reads(records)]
+    for names, use in sorted(uses, key=lambda one: one[1].record):
+        found |= dict.fromkeys(names, use)
+    return found
+
+
+def _claims(records: Iterable[Record]) -> Iterator[tuple[list[str], Use]]:
     for record in records:
         if record.kind is Kind.CLAIM:
             use = Use(
@@ -55,8 +66,16 @@ def last_uses(records: Iterable[Record]) -> dict[str, Use]:
                 requested_by=str(record.body.get("requested_by", record.actor)),
                 why=str(record.body.get("goal")),
             )
-            found |= dict.fromkeys(parse_spec(record.body["spec"]).secrets, use)
-    return found
+            yield list(parse_spec(record.body["spec"]).secrets), use
+
+
+def _reads(records: list[Record]) -> Iterator[tuple[list[str], Use]]:
+    for read in accesses(records):
+        why = f"read for {read.why}"
+        yield (
+            list(read.secrets),
+            Use(record=read.record, time=read.time, requested_by=read.requested_by, why=why),
+        )
 
 
 class Finding(Frozen):

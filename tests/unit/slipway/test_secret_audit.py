@@ -2,7 +2,9 @@
 
 import pytest
 
+from slipway.access import access_body
 from slipway.errors import Refused
+from slipway.ledger import Kind
 from slipway.release import Target
 from slipway.secret_audit import (
     TargetAudit,
@@ -54,9 +56,21 @@ async def test_last_use_is_the_newest_release_that_had_the_secret(tmp_path):
     await world.engine().deploy(order("a", spec=spec("a", secrets={"x": "1", "y": "1"})))
     await world.engine().deploy(order("b", spec=spec("b", secrets={"x": "2"})))
     uses = last_uses(world.records())
-    claims = [record for record in world.records() if record.kind == "claim"]
-    assert [uses["y"].record, uses["x"].record] == [record.number for record in claims]
-    assert (uses["x"].requested_by, uses["x"].why) == ("ci", "deploy")
+    first, second = [r.number for r in world.records() if r.kind is Kind.CLAIM]
+    assert first <= uses["y"].record < second <= uses["x"].record
+    assert uses["x"].requested_by == "ci"
+    assert uses["x"].why.endswith("deploy")
+
+
+async def test_a_read_is_a_use(tmp_path):
+    """S0-12: a value that was read for a release which never came about counts as well."""
+    world = World(tmp_path)
+    await world.engine().deploy(order("a", spec=spec("a", secrets={"x": "1"})))
+    body = access_body("format checked", "admit", "candidate", "olga", {"x": "2"})
+    read = world.ledger().append(Kind.ACCESS, body)
+    found = last_uses(world.records())["x"]
+    assert (found.record, found.requested_by) == (read.number, "olga")
+    assert found.why == "read for format checked"
 
 
 def test_the_page_shows_each_environment():
