@@ -5,9 +5,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 
+from blocks.platforms import docker_names as names
+from blocks.secrets.prefect import PrefectStore, secret_prefix
+from slipway.access import accesses
 from slipway.history import serving_release
 from slipway.ledger import Kind
+from slipway.release import parse_spec
 from tests.rig.prefect_rig import App, PrefectRig
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
@@ -79,3 +85,38 @@ def test_missing_secret_is_refused_by_name(prefect_rig: PrefectRig, app: App) ->
 
     assert "runtime secret database-url is missing" in state["message"]
     assert serving_release(app.ledger("dev").records()) is None
+
+
+def test_a_rollback_brings_a_secret_that_target_and_block_have_lost(
+    prefect_rig: PrefectRig, app: App
+) -> None:
+    """D2: the version before a rotation is kept in a block of its own, and read from there."""
+    store = PrefectStore(secret_prefix(app.target("dev")))
+    old, new = SecretStr(canary()), SecretStr(canary() + "-longer")
+    candidate = app.candidate("one", secrets=SCHEMA)
+    with temporary_settings({PREFECT_API_URL: prefect_rig.settings.prefect_api}):
+        version = store.write("database-url", old)
+        assert app.deploy(candidate) == "COMPLETED"
+        store.write("database-url", new)
+        assert app.deploy(candidate) == "COMPLETED"
+    assert seen_by_app(app) == len(new.get_secret_value())
+
+    lose_secrets(prefect_rig, app, version)
+    done = prefect_rig.trigger("rollback/rollback", app=app.name, environment="dev")
+
+    assert done.returncode == 0, done.stdout
+    assert seen_by_app(app) == len(old.get_secret_value())
+    read = [(a.why, a.secrets) for a in accesses(app.ledger("dev").records())]
+    assert [why for why, _ in read] == [*["format checked", "deploy"] * 2, "rollback"]
+    assert read[-1][1] == {"database-url": version}
+
+
+def lose_secrets(rig: PrefectRig, app: App, version: str) -> None:
+    """Remove what the engine has of the release with that version: containers, then volumes."""
+    specs = [r.body["spec"] for r in app.ledger("dev").records() if r.kind is Kind.VERIFIED]
+    spec = next(s for s in map(parse_spec, specs) if s.secrets == {"database-url": version})
+    engine = rig.docker.engine
+    for volume in names.secrets_volumes(spec):
+        for container in engine.containers.list(all=True, filters={"volume": volume}):
+            container.remove(force=True)
+        engine.volumes.get(volume).remove()

@@ -86,12 +86,18 @@ def test_versions_differ_after_each_write_and_tell_nothing(bed: Bed) -> None:
     assert not any(same.get_secret_value() in version for version in versions)
 
 
-def test_version_says_nothing_of_an_earlier_life(bed: Bed) -> None:
-    """N12: a name that was removed and made anew never brings an old version back."""
-    before = bed.store.write(NAME, value())
+def test_a_version_of_an_earlier_life_never_gives_the_new_value(bed: Bed) -> None:
+    """N12: a name that was removed and made anew has other versions, though numbers begin again."""
+    old = value()
+    before = bed.store.write(NAME, old)
     bed.store.delete(NAME)
     after = bed.store.write(NAME, value())
     assert after != before
+    try:
+        found = bed.store.read(NAME, before)
+    except SecretMissing:
+        return
+    assert found == old
 
 
 def test_an_older_version_stays_readable_where_versions_are_kept(bed: Bed) -> None:
@@ -174,7 +180,7 @@ def test_a_missing_version_shows_no_value(bed: Bed) -> None:
 
 
 def test_a_store_that_does_not_answer_is_retryable_and_shows_no_value(bed: Bed) -> None:
-    """A5: the message names what was asked, the next step what to look at."""
+    """The message names what was asked, the next step what to look at."""
     written = value()
     with bed.away() as away:
         for ask in (

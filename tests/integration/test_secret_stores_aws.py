@@ -121,7 +121,7 @@ def test_a_standard_parameter_takes_4_kib(parameters: ParameterStore) -> None:
 def test_an_error_of_aws_is_told_without_its_text(
     target: Target, kind: Any, status: int, code: str, expected: type[SlipwayError]
 ) -> None:
-    """H2, H3: final or retryable by type; AWS quotes values in its texts, we never do."""
+    """Final or retryable by type; AWS quotes values in its texts, we never do."""
     written = value()
     text = f"Value '{written.get_secret_value()}' at 'value' failed to satisfy constraint"
     with failing_aws(status, code, text) as endpoint:

@@ -89,7 +89,7 @@ def test_a_token_that_is_not_there_is_told(
 
 
 def test_a_write_loses_to_another_that_came_between(vault: FakeVault, store: VaultStore) -> None:
-    """C1: checked and set: nobody's write is overwritten unseen."""
+    """Checked and set: nobody's write is overwritten unseen."""
     store.write(NAME, SecretStr("one"))
     seen = store._metadata(NAME)
     store.write(NAME, SecretStr("two"))
