@@ -51,6 +51,14 @@ def build_of(environment: Mapping[str, str]) -> Build:
     )
 
 
+def changed_environment(environment: Mapping[str, str], digests: Mapping[str, str]) -> str:
+    """Which environment a build of the Jenkinsfile goes to, out of its parameters MODE and TO."""
+    mode = environment.get("MODE", "")
+    if mode in {"promote", "rollback"}:
+        return environment.get("TO", "")
+    return "each of the app file, in its order" if mode and "CANDIDATE" in digests else ""
+
+
 def parse_digests(text: str) -> dict[str, str]:
     """NAME=value lines of image-digest.env; other lines are left out."""
     pairs = (line.partition("=") for line in text.splitlines())

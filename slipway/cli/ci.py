@@ -12,7 +12,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from slipway.ci import HEAVY, build_of, failure_box, parse_digests, summary_box
+from slipway.ci import (
+    HEAVY,
+    build_of,
+    changed_environment,
+    failure_box,
+    parse_digests,
+    summary_box,
+)
 from slipway.ci_failure import LONGEST_FILE, Failure, failure_of_run, parse_failure
 from slipway.ci_status import StatusContext, StatusState
 from slipway.cli.commit_status import report_status
@@ -30,14 +37,19 @@ OutputDir = Annotated[Path, typer.Option(help="The folder that integrate wrote t
 def summary(
     status: Annotated[str, typer.Option(help="The build's result, as SUCCESS or FAILURE.")],
     output_dir: OutputDir = Path("slipway-out"),
-    environment: Annotated[str, typer.Option(help="Where the release goes to.")] = "",
-    app: Annotated[str, typer.Option(help="The app; by default the candidate's name.")] = "",
+    environment: Annotated[
+        str, typer.Option(help="Where the release goes to; by default what MODE and TO say.")
+    ] = "",
+    app: Annotated[
+        str, typer.Option(envvar="APP", help="The app; by default the candidate's name.")
+    ] = "",
     candidate: Annotated[str, typer.Option(help="The candidate, where none was built.")] = "",
 ) -> None:
     """Print the audit summary; what is not known is shown as unknown."""
     digests = parse_digests(_text(output_dir / "image-digest.env"))
-    given = {"CANDIDATE": candidate} if candidate else {}
-    _print(summary_box(build_of(os.environ), {**digests, **given}, status, environment, app))
+    digests.update({"CANDIDATE": candidate} if candidate else {})
+    where = environment or changed_environment(os.environ, digests)
+    _print(summary_box(build_of(os.environ), digests, status, where, app))
 
 
 @ci.command()

@@ -16,7 +16,8 @@ FAILURE = {"stage": "test", "cause": "test", "tier": "build", "message": "2 test
 def build(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUILD_NUMBER", "17")
     monkeypatch.setenv("BUILD_URL", "https://ci.example.org/17/")
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    for name in ("PREFECT_API_URL", "MODE", "TO", "APP"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_summary_reads_what_integrate_left(slipway: Slipway, tmp_path: Path) -> None:
@@ -38,6 +39,17 @@ def test_summary_of_a_promotion_takes_the_candidate_it_is_given(
     )
     assert DIGEST in done.stdout
     assert "Namespace/app: shop" in done.stdout
+
+
+def test_summary_of_a_rollback_takes_the_parameters_of_the_build(
+    slipway: Slipway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S2-21: as Jenkins hands them to a build."""
+    for name, value in {"MODE": "rollback", "TO": "prod", "APP": "vouchers"}.items():
+        monkeypatch.setenv(name, value)
+    told = slipway("ci", "summary", "--status", "SUCCESS", "--output-dir", str(tmp_path)).stdout
+    assert "Env:           prod" in told
+    assert "Namespace/app: vouchers" in told
 
 
 @pytest.mark.parametrize("name", ["image-digest.env", "failure.json"])

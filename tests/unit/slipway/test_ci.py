@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from slipway.ci import Build, build_of, failure_box, parse_digests, summary_box
+from slipway.ci import (
+    Build,
+    build_of,
+    changed_environment,
+    failure_box,
+    parse_digests,
+    summary_box,
+)
 from slipway.ci_failure import Failure, failure_of, failure_of_run, parse_failure
 from slipway.ci_status import (
     Repository,
@@ -58,6 +65,27 @@ def test_what_is_not_known_is_called_unknown(text: str) -> None:
     told = rows(summary_box(Build(), parse_digests(text), "FAILURE"))
     assert told.pop("Status") == "FAILURE"
     assert set(told.values()) == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("given", "digests", "expected"),
+    [
+        ({"MODE": "promote", "TO": "prod"}, {}, "prod"),
+        ({"MODE": "rollback", "TO": "stage"}, {"CANDIDATE": "x"}, "stage"),
+        (
+            {"MODE": "release", "TO": "prod"},
+            {"CANDIDATE": "x"},
+            "each of the app file, in its order",
+        ),
+        ({"MODE": "release", "TO": "prod"}, {}, ""),
+        ({"TO": "prod"}, {"CANDIDATE": "x"}, ""),
+    ],
+)
+def test_the_environment_is_read_from_the_parameters(
+    given: dict[str, str], digests: dict[str, str], expected: str
+) -> None:
+    """S2-21: a release that came to no candidate went nowhere, whatever TO says."""
+    assert changed_environment(given, digests) == expected
 
 
 def test_a_build_is_what_its_environment_says() -> None:
