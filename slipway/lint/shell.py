@@ -37,7 +37,7 @@ class Command:
 def commands(source: Source) -> tuple[Command, ...]:
     """Every command. Python's are its lists that begin with a program's name."""
     if source.kind is Kind.PYTHON:
-        return tuple(_argument_lists(source.module))
+        return tuple(_argument_lists(source))
     return tuple(part for text, line in _scripts(source) for part in _split(text, line))
 
 
@@ -72,8 +72,8 @@ def _split(text: str, line: int) -> Iterator[Command]:
         before = operator
 
 
-def _argument_lists(module: ast.Module) -> Iterator[Command]:
-    for node in ast.walk(module):
+def _argument_lists(source: Source) -> Iterator[Command]:
+    for node in source.nodes:
         if isinstance(node, (ast.List, ast.Tuple)) and len(node.elts) > 1:
             words = [_word(item) for item in node.elts]
             if _PROGRAM.fullmatch(words[0]):

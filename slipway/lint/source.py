@@ -105,6 +105,11 @@ class Source:
             line = getattr(error, "lineno", None) or 1
             raise BadInput("not Python", found=f"line {line}") from error
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of that tree, walked once."""
+        return tuple(ast.walk(self.module))
+
     def parse(self) -> None:
         """Parse once; raises BadInput where the text is not of its kind."""
         match self.kind:

@@ -3,15 +3,17 @@
 import ast
 from collections.abc import Iterator
 
+from slipway.lint.source import Source
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _LOADS = {"load", "aload"}
 _KEEPING = {"str", "repr", "dict", "list", "tuple", "dumps", "format", "strip", "encode", "decode"}
 
 
-def secret_blocks(module: ast.Module) -> frozenset[str]:
+def secret_blocks(source: Source) -> frozenset[str]:
     """Names that hold Prefect's Secret or credential blocks here, dotted where imported so."""
     found: set[str] = set()
-    for node in ast.walk(module):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prefect"):
             for alias in node.names:
                 name = alias.asname or alias.name
@@ -25,13 +27,10 @@ def secret_blocks(module: ast.Module) -> frozenset[str]:
     return frozenset(found)
 
 
-def functions(module: ast.Module) -> Iterator[Function]:
+def functions(source: Source) -> Iterator[Function]:
     """Every function, inner ones too."""
-    return (
-        node
-        for node in ast.walk(module)
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-    )
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return (node for node in source.nodes if isinstance(node, kinds))
 
 
 def is_load(node: ast.AST, blocks: frozenset[str]) -> bool:

@@ -12,8 +12,8 @@ _READS = {"get_secret_value": "SecretId", "get_parameter": "WithDecryption"}
 
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
-    blocks = secret_blocks(source.module)
-    loading = _loading(source.module, blocks)
+    blocks = secret_blocks(source)
+    loading = _loading(source, blocks) if blocks else set()
     for node in _at_import(source.module):
         if not isinstance(node, ast.Call):
             continue
@@ -23,11 +23,11 @@ def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
             yield Hit(node.lineno, f"{node.func.id} loads a secret when this is imported")
 
 
-def _loading(module: ast.Module, blocks: frozenset[str]) -> set[str]:
+def _loading(source: Source, blocks: frozenset[str]) -> set[str]:
     """Functions of this module that load a secret themselves."""
     return {
         function.name
-        for function in functions(module)
+        for function in functions(source)
         if any(is_load(node, blocks) for node in ast.walk(function))
     }
 

@@ -21,7 +21,7 @@ _NO_VALUE = {"null", "~", "true", "false"}
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
     if source.kind is Kind.PYTHON:
-        yield from _python(source.module)
+        yield from _python(source)
         return
     for value in source.values:
         shown = next((_SHOWN[part] for part in value.path if part in _SHOWN), None)
@@ -46,8 +46,8 @@ def _is_form(value: Value) -> bool:
     return described or ("pull" in value.path and "{{" in value.text)
 
 
-def _python(module: ast.Module) -> Iterator[Hit]:
-    for node in ast.walk(module):
+def _python(source: Source) -> Iterator[Hit]:
+    for node in source.nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in _DEPLOYING:
             for keyword in node.keywords:
                 if keyword.arg in {"job_variables", "parameters"}:

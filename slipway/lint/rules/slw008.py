@@ -57,7 +57,7 @@ def _prefect(source: Source) -> Iterator[Hit]:
 
 
 def _python(source: Source) -> Iterator[Hit]:
-    for node in ast.walk(source.module):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name = _text(node.args[0]) if node.args else ""
             if node.func.attr in _ACCESS and is_build_tier(name):

@@ -39,7 +39,7 @@ def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
 
 
 def _python(source: Source) -> Iterator[Hit]:
-    for node in ast.walk(source.module):
+    for node in source.nodes:
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)

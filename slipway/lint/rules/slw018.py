@@ -19,8 +19,9 @@ _VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
     if source.kind is Kind.PYTHON:
-        blocks = secret_blocks(source.module)
-        for function in functions(source.module):
+        blocks = secret_blocks(source)
+        holds_any = blocks or "get_secret_value" in source.text
+        for function in functions(source) if holds_any else ():
             yield from _python(function, Taint(function, blocks))
     else:
         yield from _shell(source)

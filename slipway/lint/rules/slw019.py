@@ -13,16 +13,16 @@ _TEXTS = {"", "str", "bytes", "Any"}
 
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:  # noqa: ARG001
-    prefect = _decorators(source.module)
-    for function in functions(source.module):
+    prefect = _decorators(source)
+    for function in functions(source):
         if any(_called(item) in prefect for item in function.decorator_list):
             yield from _parameters(function)
 
 
-def _decorators(module: ast.Module) -> set[str]:
+def _decorators(source: Source) -> set[str]:
     """What `flow` and `task` are called here."""
     found = {"prefect.flow", "prefect.task"}
-    for node in ast.walk(module):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prefect"):
             found |= {
                 alias.asname or alias.name for alias in node.names if alias.name in {"flow", "task"}

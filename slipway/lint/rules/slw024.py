@@ -25,7 +25,7 @@ def _secrets(source: Source) -> Iterator[tuple[int, str]]:
     """Lines, and the names of secrets that they speak of."""
     match source.kind:
         case Kind.PYTHON:
-            yield from _python(source.module)
+            yield from _python(source)
         case Kind.JENKINSFILE:
             for number, line in enumerate(without_comments(source.text).splitlines(), start=1):
                 names = _CREDENTIAL.findall(line)
@@ -39,8 +39,8 @@ def _secrets(source: Source) -> Iterator[tuple[int, str]]:
                 yield from ((value.line, name) for name in _BLOCK.findall(value.text))
 
 
-def _python(module: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(module):
+def _python(source: Source) -> Iterator[tuple[int, str]]:
+    for node in source.nodes:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue
         first, owner = node.args[0], ast.unparse(node.func.value)

@@ -57,7 +57,12 @@ def test_every_rule_has_good_and_bad_cases_and_a_page() -> None:
     text = Path("docs/lint.md").read_text()
     assert sorted(CASES) == [rule.id for rule in rules()]
     assert all(cases["good"] and cases["bad"] for cases in CASES.values())
-    assert [rule.id for rule in rules() if f"| {rule.id} | {rule.title} |" not in text] == []
+    rows = {row.split("|")[1].strip(): row for row in text.splitlines() if row.startswith("| SLW")}
+    for rule in rules():
+        _, _, title, kinds, fix, _ = (cell.strip() for cell in rows[rule.id].split("|"))
+        assert (title, fix) == (rule.title, rule.fix)
+        looked_at = set(Kind) if kinds == "all" else {Kind(kind) for kind in kinds.split(", ")}
+        assert looked_at == rule.kinds
 
 
 def test_secret_values_are_never_told() -> None:
