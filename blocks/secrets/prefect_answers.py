@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 import httpx
 from prefect.blocks.core import Block
 from prefect.exceptions import PrefectHTTPStatusError
+from pydantic import ValidationError
 
 from slipway.errors import AccessDenied, BadInput, Unreachable
 
@@ -41,12 +42,22 @@ def load_block(kind: type[B], name: str) -> B:
         try:
             # Prefect types the answer as if it could be awaited; `_sync` says that it cannot.
             return cast(B, kind.load(name, _sync=True))  # type: ignore[call-arg]
-        except ValueError:
+        except (ValueError, RuntimeError) as error:
             raise BadInput(
                 f"no block {name!a} of the type {kind.get_block_type_slug()} can be loaded",
+                found=unfit(error) or "no such block",
                 allowed="the name of a saved block whose fields fit its type",
                 next_step="prefect block ls; save it in the Prefect UI under Blocks",
             ) from None
+
+
+def unfit(error: BaseException) -> str | None:
+    """Which fields do not fit, without what is in them; None where that is not the error. Pure."""
+    found = error if isinstance(error, ValidationError) else error.__cause__
+    if not isinstance(found, ValidationError):
+        return None
+    faults = found.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
 
 
 def _denied(what: str, status: int) -> AccessDenied:

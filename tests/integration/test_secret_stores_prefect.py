@@ -7,6 +7,7 @@ import httpx
 import pytest
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import BlockDocumentCreate
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
@@ -175,3 +176,21 @@ def test_a_block_that_is_not_there_is_told_by_name(target: Target, kind: str) ->
     with pytest.raises(BadInput, match="no-such-block") as refused:
         Installation(RuntimeSettings(secrets=f"{kind}:no-such-block")).secrets(target)
     assert refused.value.next_step
+
+
+def test_a_block_whose_fields_do_not_fit_is_told_by_field(target: Target) -> None:
+    """What was given is not shown: people put tokens into addresses."""
+    VaultKv.register_type_and_schema(_sync=True)
+    block = f"bad-{target.app}"
+    with get_client(sync_client=True) as client:
+        kind = client.read_block_type_by_slug(VaultKv.get_block_type_slug())
+        schema = client.get_most_recent_block_schema_for_block_type(kind.id)
+        data = {"address": "http://user:canary@vault.example.org", "login": {"token_file": "/t"}}
+        client.create_block_document(
+            BlockDocumentCreate(
+                name=block, data=data, block_type_id=kind.id, block_schema_id=schema.id
+            )
+        )
+    with pytest.raises(BadInput, match="address") as refused:
+        Installation(RuntimeSettings(secrets=f"vault:{block}")).secrets(target)
+    assert "canary" not in f"{refused.value} {vars(refused.value)}"
