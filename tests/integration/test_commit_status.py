@@ -75,8 +75,10 @@ def test_a_status_that_is_not_taken_only_warns(github: FakeGithub) -> None:
 
 
 def test_a_strict_report_fails_by_the_class_of_its_error(github: FakeGithub) -> None:
-    github.faults = [(500, {})] * 9
-    assert "HTTP 500" in report(github, "--strict", code=8)
+    github.faults = [(422, {})]
+    said = report(github, "--strict", code=3)
+    assert "HTTP 422" in said
+    assert "was pushed to the repository" in said
 
 
 def test_a_long_wait_is_not_waited(github: FakeGithub) -> None:
