@@ -5,6 +5,7 @@ its HTTP protocol (tests/fakes/vault.py), or a real one where SLIPWAY_TEST_VAULT
 """
 
 import json
+import logging
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -225,3 +226,15 @@ def test_forget_drops_an_older_version_and_never_the_newest(bed: Bed) -> None:
 
 def test_forget_of_a_missing_name_is_no_error(bed: Bed) -> None:
     bed.store.forget(NAME, "1")
+
+
+def test_a_debug_run_logs_no_value(bed: Bed, caplog: pytest.LogCaptureFixture) -> None:
+    """G8: neither we nor a client library writes one down, whatever the level."""
+    words = [value(), value()]
+    with caplog.at_level(logging.DEBUG):
+        for written in words:
+            version = bed.store.write(NAME, written)
+            assert bed.store.read(NAME, version) == written
+        bed.store.names()
+        bed.store.delete(NAME)
+    assert not [word for word in words if word.get_secret_value() in caplog.text]
