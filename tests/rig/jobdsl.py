@@ -1,13 +1,13 @@
 """Runs the seed of the Jenkins controller: Groovy, and a strict stand-in for the Job DSL plugin."""
 
 import json
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from tests.rig.jenkins.tools import groovy
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = ROOT / "docker" / "jenkins" / "seed"
@@ -35,17 +35,8 @@ def run_seed(bindings: Mapping[str, str], seed: Path = SEED) -> "subprocess.Comp
         json.dump({"SEED_FOLDER": str(seed), **bindings}, file)
         file.flush()
         shim = Path(__file__).with_name("jobdsl.groovy")
-        argv = ["groovy", str(shim), str(seed / "apps.groovy"), str(METHODS), file.name]
-        return subprocess.run(
-            argv, env=_environment(), capture_output=True, text=True, timeout=60, check=False
-        )
-
-
-def _environment() -> dict[str, str]:
-    """Debian's groovy looks for Java where Debian's default is, and not on PATH."""
-    java = shutil.which("java")
-    home = str(Path(java).resolve().parents[1]) if java else ""
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "JAVA_HOME": home}
+        argv = [*groovy(shim), str(seed / "apps.groovy"), str(METHODS), file.name]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
 def made(bindings: Mapping[str, str]) -> list[Made]:

@@ -161,3 +161,36 @@ def test_the_controllers_image_leaves_nothing_to_chance() -> None:
     text = (JENKINS / "controller" / "Dockerfile").read_text()
     assert "--latest=false" in text
     assert re.search(r"(?m)^ARG BASE=docker\.io/jenkins/jenkins:2\.\d+\.\d+-lts-jdk21$", text)
+
+
+def test_the_agent_is_what_the_jenkinsfile_asks_for() -> None:
+    """S1-06: its label, and every variable that the pipeline reads of its agent."""
+    (node,) = (one["permanent"] for one in casc()["jenkins"]["nodes"])
+    (properties,) = node["nodeProperties"]
+    given = {one["key"]: one["value"] for one in properties["envVars"]["env"]}
+    text = (ROOT / "Jenkinsfile").read_text()
+    assert f"label '{node['labelString']}'" in text
+    assert set(re.findall(r"env\.(SLIPWAY_\w+)", text)) <= given.keys()
+    assert f"ENV SLIPWAY_HOME={given['SLIPWAY_HOME']} " in agent_dockerfile()
+
+
+def agent_dockerfile() -> str:
+    return (JENKINS / "agent" / "Dockerfile").read_text()
+
+
+def test_the_agents_image_fetches_nothing_and_runs_as_nobody() -> None:
+    """S1-06, S3-24: wheels by the locks' hashes, no index, no root, no engine socket."""
+    text = agent_dockerfile()
+    assert "PIP_NO_INDEX=1" in text
+    assert text.count("--require-hashes") == 1
+    assert text.rstrip().splitlines()[-4] == "USER 1000:1000"
+    every = "".join(path.read_text() for path in JENKINS.rglob("*") if path.is_file())
+    assert "docker.sock" not in every
+
+
+def test_the_readme_names_every_value_that_is_asked_for() -> None:
+    """S0-16: whoever starts a controller finds each variable, and what it is."""
+    told = (JENKINS / "README.md").read_text()
+    asked = set(re.findall(r"\$\{(\w+)", (JENKINS / "casc" / "jenkins.yaml").read_text()))
+    asked = (asked - {"readFileBase64"}) | {"BUILD_SIGNING_KEY"}
+    assert {name for name in asked if f"`{name}`" not in told} == set()
