@@ -36,8 +36,12 @@ class Object:
 
     @property
     def pod(self) -> Path | None:
-        """Where the pod's specification is; None where the object makes no pods."""
-        return _PODS.get(self.kind)
+        """Where the pod's specification is; None where the object makes none that stays.
+
+        `helm create` writes a pod that only `helm test` runs.
+        """
+        hook = self.at(("metadata", "annotations", "helm.sh/hook"))
+        return None if hook and hook.text.startswith("test") else _PODS.get(self.kind)
 
     def at(self, path: Path) -> Value | None:
         """The scalar at exactly that path."""

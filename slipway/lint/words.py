@@ -8,7 +8,9 @@ _SECRET = re.compile(
 )
 _HARMLESS = re.compile(
     r"[_.-](file|files|path|dir|name|names|id|ids|url|uri|arn|ref|version|ttl|seconds|block|"
-    r"type|length|class|header|endpoint|expiry|expires)$"
+    r"type|length|class|header|endpoint|expiry|expires|lifetime|limit|count|budget|size|policy|"
+    r"days|age|enabled|required|timeout|prefix|format|provider|manager|store|backend|scope|mount)$|"
+    r"(max|min|num|total)[_-]tokens$|(pull|existing|tls)[_-]secrets?$"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BUILD = re.compile(

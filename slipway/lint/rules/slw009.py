@@ -22,6 +22,10 @@ _CHOSEN_BY_OTHERS = re.compile(
 _SAFE_PARAMETER = re.compile(
     r"\b(?:choice|booleanParam)\s*\(?\s*[^)]*?\bname\s*:\s*['\"](\w+)['\"]"
 )
+_TEXT_PARAMETER = re.compile(  # as declared, not as handed to another job or bound
+    r"\b(?:string|text)\s*\(?\s*(?=[^)]*\b(?:defaultValue|description)\b)[^)]*?\bname\s*:\s*['\"](\w+)['\"]"
+)
+_DECIDES = re.compile(r"[=!]=|\?\s|\.(?:equals|startsWith|endsWith|contains|matches|toBoolean)\(")
 _ASSIGNED = re.compile(r"^\s*(?:def\s+|String\s+)?(?:env\.)?(\w+)\s*=\s*(?!=)(.+)$", re.MULTILINE)
 _SHELL = re.compile(
     r"\beval\s+(?!set\s+--|.*%q)[^#]*?\$(?!\()|\b(?:ba|da|z)?sh\s+-[a-z]*c\s+\"[^\"]*\$"
@@ -71,12 +75,14 @@ def _jenkins(source: Source) -> Iterator[Hit]:
 
 
 def _is_foreign(expression: str, safe: set[str]) -> bool:
-    return bool(_CHOSEN_BY_OTHERS.search(expression)) and name_of(expression) not in safe
+    """Whether it has what others wrote; what only depends on it, as a comparison, has not."""
+    chosen = _CHOSEN_BY_OTHERS.search(expression) and not _DECIDES.search(expression)
+    return bool(chosen) and name_of(expression) not in safe
 
 
 def _carried(text: str, safe: set[str]) -> set[str]:
     """Names that are set here to something that others choose."""
-    found: set[str] = set()
+    found = set(_TEXT_PARAMETER.findall(without_comments(text)))
     for name, value in _ASSIGNED.findall(without_comments(text)):
         parts = re.findall(r"\$\{([^}]+)\}", value) or [value.strip()]
         if any(_is_foreign(part.strip(), safe) or name_of(part) in found for part in parts):

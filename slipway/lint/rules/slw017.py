@@ -68,7 +68,7 @@ def _of_programs(text: str) -> Iterator[str]:
 
 def _is_value(word: str) -> bool:
     plain = word.strip("\"'")
-    return plain.startswith("$") or not is_stand_in(plain)
+    return plain.startswith(("$", "%")) or not is_stand_in(plain)
 
 
 def _is_pair(word: str) -> bool:
