@@ -15,7 +15,7 @@ from slipway.claim import open_claim
 from slipway.errors import Refused, SecretMissing
 from slipway.history import releases_to_keep, serving_release
 from slipway.ledger import Record
-from slipway.release import Frozen, parse_spec
+from slipway.release import Frozen, Target, parse_spec
 from slipway.secret import SecretState, SecretStore
 from slipway.secret_formats import check_format
 from slipway.secret_tiers import Tier, tier_of
@@ -37,7 +37,7 @@ class Fault(StrEnum):
 STOPS_A_RELEASE = frozenset({Fault.MISSING, Fault.FORMAT})
 
 NEXT = {
-    Fault.MISSING: "store a value; a release is refused until then",
+    Fault.MISSING: "slipway secrets set APP-OR-CANDIDATE {environment} {name}",
     Fault.FORMAT: "slipway secrets rotate {target} {name}",
     Fault.EXPIRED: "slipway secrets rotate {target} {name}",
     Fault.UNDATED: "rotate it once, so that its age is known",
@@ -189,16 +189,14 @@ def exit_code(rows: Iterable[SecretRow]) -> int:
     return Refused.exit_code if faults else 0
 
 
-def next_steps(row: SecretRow, target: str) -> list[str]:
-    """One line for each fault of a row: what it is and what comes next. Pure.
-
-    Args:
-        target: `APP ENV`.
-    """
-    return [
-        f"{row.name}: {fault}; next: {NEXT[fault].format(target=target, name=row.name)}"
-        for fault in row.faults
-    ]
+def next_steps(row: SecretRow, target: Target) -> list[str]:
+    """One line for each fault of a row: what it is and what comes next. Pure."""
+    words = {
+        "target": f"{target.app} {target.environment}",
+        "environment": target.environment,
+        "name": row.name,
+    }
+    return [f"{row.name}: {fault}; next: {NEXT[fault].format(**words)}" for fault in row.faults]
 
 
 class Difference(Frozen):

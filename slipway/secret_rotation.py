@@ -31,7 +31,7 @@ from slipway.history import serving_release
 from slipway.ledger import Kind, Record
 from slipway.release import Frozen, Target, parse_spec
 from slipway.secret import SecretStore
-from slipway.secret_check import pins_of
+from slipway.secret_check import Pins, pins_of
 from slipway.secret_formats import check_format
 
 
@@ -232,6 +232,17 @@ def check_new_value(name: str, schema: Mapping[str, Secret], value: SecretStr) -
         ) from None
 
 
+def refuse_in_use(name: str, pins: Pins, target: Target) -> None:
+    """Raises Refused where a release needs the secret: its value changes by a rotation alone."""
+    if name in pins.names:
+        raise Refused(
+            f"a release of {target} needs {name}",
+            found=f"version {pins.serving.get(name, 'of another release')} serves",
+            allowed="a first value, of a name that no release needs yet",
+            next_step=f"slipway secrets rotate {target.app} {target.environment} {name}",
+        )
+
+
 def serving_candidate(records: list[Record], target: Target) -> str:
     """Reference of the candidate that serves.
 
@@ -244,7 +255,7 @@ def serving_candidate(records: list[Record], target: Target) -> str:
         f"nothing serves in {target}",
         found=f"{len(records)} records in its ledger",
         allowed="an environment that something was released to",
-        next_step="store the first values, then: slipway deploy",
+        next_step="slipway secrets set CANDIDATE ENVIRONMENT NAME, then: slipway deploy",
     )
 
 

@@ -1,4 +1,4 @@
-"""`slipway secrets`: check, rotate and compare runtime secrets. No command shows a value."""
+"""`slipway secrets`: check, set, rotate and compare runtime secrets. No command shows a value."""
 
 import time
 from functools import partial
@@ -30,13 +30,25 @@ from slipway.secret_rotation import (
     Rotated,
     Rotation,
     check_new_value,
+    refuse_in_use,
     refuse_undeclared,
     serving_candidate,
 )
 from slipway.terminal import emit_json, out, table
 
+Generated = Annotated[
+    int | None,
+    typer.Option(
+        min=FEWEST_BYTES,
+        max=MOST_BYTES,
+        metavar="BYTES",
+        help="Make a random value of so many bytes, as URL-safe base64.",
+    ),
+]
+
 secrets = typer.Typer(
-    no_args_is_help=True, help="Check, rotate, compare and move runtime secrets; shows no value."
+    no_args_is_help=True,
+    help="Check, store, rotate, compare and move runtime secrets; shows no value.",
 )
 secrets.add_typer(migrate, name="migrate")
 
@@ -60,8 +72,7 @@ def check(app: Subjected, environment: Environment, json: Json = False) -> None:
 def _print_rows(target: Target, rows: list[SecretRow]) -> None:
     columns = ["secret", "format", "owner", "version", "serves", "days", "at most", "found"]
     out().print(table(str(target), columns, [_cells(row) for row in rows]))
-    where = f"{target.app} {target.environment}"
-    for line in [line for row in rows for line in next_steps(row, where)]:
+    for line in [line for row in rows for line in next_steps(row, target)]:
         out().print(escape(line))
 
 
@@ -70,6 +81,29 @@ def _cells(row: SecretRow) -> list[str]:
     found = ", ".join(row.faults) or "well"
     texts = [row.format or "", row.owner or "", row.version or "none", row.serving or "none"]
     return [row.name, *texts, *days, found]
+
+
+@secrets.command("set")
+def set_first(
+    app: Subjected,
+    environment: Environment,
+    name: Annotated[str, typer.Argument(help="Name of the secret, as in the app file.")],
+    generate: Generated = None,
+    json: Json = False,
+) -> None:
+    """Store the first value, from standard input, before the release that needs it."""
+    from blocks.compose import Installation
+
+    subject = subject_of(Installation(), app, environment)
+    refuse_undeclared(name, subject.schema)
+    refuse_in_use(name, pins_of(subject.records), subject.target)
+    value = new_value(name, generate)
+    check_new_value(name, subject.schema, value)
+    version = subject.store.write(name, value)
+    if json:
+        emit_json({"name": name, "version": version})
+    else:
+        out().print(escape(f"{subject.target} {name}: version {version} is stored"))
 
 
 @secrets.command()
@@ -119,15 +153,7 @@ def rotate(
     app: App,
     environment: Environment,
     name: Annotated[str, typer.Argument(help="Name of the secret, as in the app file.")],
-    generate: Annotated[
-        int | None,
-        typer.Option(
-            min=FEWEST_BYTES,
-            max=MOST_BYTES,
-            metavar="BYTES",
-            help="Make a random value of so many bytes, as URL-safe base64.",
-        ),
-    ] = None,
+    generate: Generated = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Roll out the newest stored version; write nothing.")
     ] = False,

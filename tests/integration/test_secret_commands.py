@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from slipway.access import accesses
 from slipway.canonical import JsonObject
 from slipway.cli.stack.prefect import base_environment
 from slipway.ledger import Kind, Record
@@ -264,3 +265,25 @@ def test_migration_of_secret_blocks(operator: Operator, former: dict[str, str]) 
     assert {row["name"]: row["faults"] for row in rows}[runtime] == ["unused"]
     text = b"".join(data for _, data in operator.said).decode()
     assert "canary-of" not in text
+
+
+def test_audit_runs_daily_and_is_red_for_a_crossing(operator: Operator) -> None:
+    """S0-12, S0-19: on the worker, without a value read; the state names what is wrong."""
+    with operator.rig.api as api:
+        found = api.get("/deployments/name/audit_secrets/audit_secrets").json()
+    assert [one["schedule"]["cron"] for one in found["schedules"]] == ["30 4 * * *"]
+    operator.save("dev", operator.value())
+    operator.run("deploy", operator.candidate, "dev")
+    reads = len(accesses(operator.app.ledger("dev").records()))
+
+    run = operator.rig.start_run("audit_secrets/audit_secrets", app=operator.app.name)
+    assert operator.rig.final_state(run)["type"] == "COMPLETED"
+    block = f"{operator.app.name}--dev--docker-registry-password"
+    operator.rig.save_secret(block, operator.value())
+    run = operator.rig.start_run("audit_secrets/audit_secrets", app=operator.app.name)
+    state = operator.rig.final_state(run)
+
+    assert state["type"] == "FAILED"
+    assert "of the build tier: docker-registry-password" in state["message"]
+    assert len(accesses(operator.app.ledger("dev").records())) == reads
+    assert Sweep(tuple(operator.canaries)).hits(operator.places()) == []

@@ -83,6 +83,7 @@ def test_check_tells_the_next_step(slipway: Slipway, site: SecretSite) -> None:
         (("diff", "other", "dev", "prod"), 2, "the ledger holds nothing of other"),
         (("rotate", "shop", "prod", "other"), 2, "database-url"),
         (("rotate", "shop", "prod", "api-keys"), 2, "nothing on standard input"),
+        (("set", "shop", "prod", "other"), 2, "database-url"),
         (("rotate", "shop", "prod", "api-keys", "--generate", "8"), 2, "16"),
         (("rotate", "shop", "prod", "api-keys", "--generate", "16", "--resume"), 2, "one of them"),
         (("rotate", "shop", "prod", "database-url", "--generate", "16"), 2, "format url"),
@@ -99,6 +100,17 @@ def test_bad_input_is_told(
     result = slipway(*argv)
     assert (result.exit_code, word in result.stderr) == (code, True), result.stderr
     assert site.serving("prod") == {"database-url": "1", "api-keys": "2"}
+
+
+def test_first_value_of_a_new_secret_is_set(slipway: Slipway, site: SecretSite) -> None:
+    """S0-10: a new secret needs the app file and the store, and no pipeline."""
+    newer = site.push("b", APPFILE.replace("api-keys:", "new-key:"))
+    result = slipway("set", newer, "prod", "new-key", given="canary-1,canary-2\n")
+    assert result.stdout == "shop/prod new-key: version 3 is stored\n"
+    assert slipway("check", newer, "prod", "--json").exit_code == 3
+    again = slipway("set", newer, "prod", "database-url", given=OTHER)
+    assert (again.exit_code, "slipway secrets rotate shop prod" in again.stderr) == (3, True)
+    assert site.vault("prod").writes == 3
 
 
 def test_rotate_takes_the_value_from_standard_input(slipway: Slipway, site: SecretSite) -> None:

@@ -14,7 +14,7 @@ from blocks import compose
 from slipway.cli import environment, main
 from slipway.errors import CrashLoop, SlipwayError, Unreachable
 from slipway.platform import StepContext
-from tests.fakes.secret_site import make_secret_site
+from tests.fakes.secret_site import APPFILE, make_secret_site
 from tests.rig.canaries import Canary, Sweep, text_canary
 
 LOUD = logging.DEBUG
@@ -53,6 +53,15 @@ class Stage:
         if result.exception:
             self.said.append((f"{argv} exception", repr(result.exception).encode()))
         return result.output
+
+    @property
+    def newer(self) -> str:
+        """The app file of the next version, which has one secret more."""
+        path = self.old.parent / "slipway.yaml"
+        path.write_text(
+            APPFILE.replace("secrets:", "secrets:\n  new-key: {format: list, owner: t}")
+        )
+        return str(path)
 
     @property
     def source(self) -> tuple[str, str]:
@@ -101,6 +110,10 @@ def test_success_failure_and_json(stage: Stage, nothing_shown: Callable[[], None
     """G8: each command, as text and as JSON, when it goes well and when it does not."""
     for more in ((), ("--json",)):
         stage.run("check", "shop", "prod", *more)
+        stage.run("set", "shop", "prod", "api-keys", *more, given=stage.word(), code=3)
+        stage.run("set", stage.newer, "prod", "new-key", *more, given=stage.word())
+        stage.run("set", stage.newer, "prod", "new-key", *more, given=f",{stage.word()}", code=2)
+        stage.site.vault("prod").delete("new-key")
         stage.run("diff", "shop", "dev", "prod", *more)
         stage.run("rotate", "shop", "prod", "database-url", *more, given=stage.url())
         stage.run("rotate", "shop", "prod", "database-url", *more, given=stage.word(), code=2)

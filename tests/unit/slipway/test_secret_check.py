@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from slipway.appfile import Secret
 from slipway.errors import Unreachable
+from slipway.release import Target
 from slipway.secret import SecretState
 from slipway.secret_check import (
     Fault,
@@ -58,7 +59,7 @@ def test_every_fault_is_in_the_table_and_has_a_next_step():
     seen = {fault for case in CASES for faults in case["found"].values() for fault in faults}
     assert seen == set(Fault)
     row = rows_of(CASES[-2])[0]
-    assert next_steps(row, "shop prod")[0] == (
+    assert next_steps(row, Target(app="shop", environment="prod"))[0] == (
         "database-url: wrong format; next: slipway secrets rotate shop prod database-url"
     )
 
