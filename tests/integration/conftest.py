@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.integration.gateway_worlds import gateway
 from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.integration.store_worlds import guarded_prefect, moto, vault
 from tests.rig.docker_rig import Rig
@@ -12,6 +13,7 @@ from tests.rig.shells import shell
 
 __all__ = [
     "app",
+    "gateway",
     "guarded_prefect",
     "keys",
     "moto",
