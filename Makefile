@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock up down clean venv
 
-LANES ?= unit,engine,prefect,chaos
+LANES ?= unit,engine,prefect,chaos,jenkins
 ARGS ?=
 bin := .venv/bin
 
@@ -19,7 +19,7 @@ up: venv ## start the local stack (registry, Prefect server, worker) and wait un
 down: venv ## stop the local stack; nothing is left behind
 	@$(bin)/slipway down --apps $(ARGS)
 
-test: venv ## run the tests; LANES=unit,engine,prefect,chaos chooses, ARGS='-k word' goes to pytest
+test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins chooses, ARGS='-k word' goes to pytest
 	@$(bin)/python -m pytest --lanes="$(LANES)" $(ARGS)
 
 check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)

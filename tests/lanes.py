@@ -4,6 +4,7 @@
     engine   a Docker engine
     prefect  a Prefect server of its own, a worker, for some a browser
     chaos    kills things: engine and prefect together
+    jenkins  runs Jenkinsfiles: an engine, Java and Debian's groovy
 
 A test with two marks runs in the later lane and needs what both need.
 A test that cannot run says why. Under CI that is a failure: a skipped proof is no proof.
@@ -18,6 +19,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from tests.rig.jenkins.tools import lacks_groovy
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = "unit"
@@ -51,6 +54,12 @@ def run_engine(act: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
 
 
+@cache
+def lacks_jenkins() -> str | None:
+    """Java and Groovy, installed where we may, and an engine."""
+    return lacks_groovy() or lacks_engine()
+
+
 LANES = {
     lane.name: lane
     for lane in (
@@ -58,6 +67,7 @@ LANES = {
         Lane("engine", "needs a Docker engine", 240, lacks_engine),
         Lane("prefect", "starts Prefect servers and workers of its own", 240, lacks_nothing),
         Lane("chaos", "kills servers, workers, flows and engines' calls", 600, lacks_engine),
+        Lane("jenkins", "runs the Jenkinsfile", 400, lacks_jenkins),
     )
 }
 

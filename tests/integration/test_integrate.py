@@ -14,6 +14,7 @@ import pytest
 from blocks.registries.artifacts import pull_attestations, pull_candidate
 from slipway.attestation import Evidence, Expectations, verify_attestations
 from slipway.candidate import Candidate
+from slipway.ci_failure import parse_failure
 from slipway.cli.stack.prefect import client_environment
 from slipway.cli.stack.settings import PROJECT
 from slipway.names import parse_reference
@@ -140,6 +141,7 @@ def test_a_commit_becomes_a_candidate(agent: Agent) -> None:
     assert run.files() == [
         "image-digest.env",
         "junit-2.xml",
+        "pytest-report.xml",
         "sbom-web.cdx.json",
         "trivy-report.json",
     ]
@@ -160,7 +162,9 @@ def test_an_unchanged_commit_does_nothing(agent: Agent) -> None:
     assert again.err.endswith("unchanged\n")
     assert agent.engine_acts(since) == []
     assert agent.tags() == tags
-    assert again.files() == ["image-digest.env", "junit-unchanged.xml", "trivy-report.json"]
+    assert again.files() == [
+        *("image-digest.env", "junit-unchanged.xml", "pytest-report.xml", "trivy-report.json")
+    ]
     assert again.report()["Slipway"]["reused"] is True
 
 
@@ -217,7 +221,8 @@ def test_red_tests_build_and_push_nothing(agent: Agent) -> None:
     assert run.out == ""
     assert "no sums today" in run.err
     assert "(build issue)" in run.err
-    assert run.files() == ["junit-2.xml"]
+    assert run.files() == ["failure.json", "junit-2.xml", "pytest-report.xml"]
+    assert parse_failure(run.left["failure.json"]).stage == "test"
     assert agent.engine_acts(since) == []
     assert not any(agent.tags().values())
 

@@ -11,7 +11,7 @@ from tests.lanes import LANES, Lane, UnknownLaneError, chosen, lacks, lane_of, s
         ("unit", ["unit"]),
         ("chaos,unit", ["unit", "chaos"]),
         (" engine , prefect ,", ["engine", "prefect"]),
-        ("unit,engine,prefect,chaos", list(LANES)),
+        ("unit,engine,prefect,chaos,jenkins", list(LANES)),
     ],
 )
 def test_chosen(text: str, expected: list[str]) -> None:
@@ -20,7 +20,7 @@ def test_chosen(text: str, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["", ",", "unti", "unit,all"])
 def test_a_wrong_lane_is_named(text: str) -> None:
-    with pytest.raises(UnknownLaneError, match="there are unit, engine, prefect, chaos"):
+    with pytest.raises(UnknownLaneError, match="there are unit, engine, prefect, chaos, jenkins"):
         chosen(text)
 
 
@@ -32,6 +32,7 @@ def test_a_wrong_lane_is_named(text: str) -> None:
         (["engine"], "engine"),
         (["engine", "chaos"], "chaos"),
         (["prefect", "engine"], "prefect"),
+        (["jenkins", "prefect"], "jenkins"),
     ],
 )
 def test_lane_of(markers: list[str], expected: str) -> None:
