@@ -9,7 +9,7 @@ import pytest
 
 from tests.rig.jobdsl import GIVEN, SEED, Made, find, made, run_seed
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.jenkins
 
 CREDENTIALS = ("domainCredentials", "domainCredentials", "credentials")
 
