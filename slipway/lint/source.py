@@ -45,6 +45,7 @@ _BY_SUFFIX = {
     ".json": Kind.TEXT,
     ".md": Kind.TEXT,
     ".tf": Kind.TEXT,
+    ".tpl": Kind.TEXT,
     ".toml": Kind.TEXT,
     ".env": Kind.TEXT,
     ".cfg": Kind.TEXT,
