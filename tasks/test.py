@@ -1,6 +1,7 @@
 """The app's own tests: commands of the app file, in the clean checkout, without credentials."""
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ async def run_tests(work: Work, output: Path, seconds: float) -> None:
 
 async def _run(work: Work, output: Path, seconds: float, number: int) -> None:
     command = work.appfile.tests[number - 1]
-    report = output / f"junit-{number}.xml"
+    report = report_file(output, number)
     env = test_environment(os.environ, report, Path(sys.executable).parent)
     done = await run(command, env=env, cwd=work.app, seconds=seconds, say=note)
     what = " ".join(command)[:200]
@@ -49,6 +50,11 @@ async def _run(work: Work, output: Path, seconds: float, number: int) -> None:
         )
 
 
+def report_file(output: Path, number: int) -> Path:
+    """Where the report of a command goes; absolute, since the command runs elsewhere."""
+    return output.absolute() / f"junit-{number}.xml"
+
+
 def test_environment(outer: Mapping[str, str], report: Path, programs: Path) -> dict[str, str]:
     """What a test command sees: the project's own python first, nothing of ours. Pure."""
     inner = harmless(outer)
@@ -56,6 +62,6 @@ def test_environment(outer: Mapping[str, str], report: Path, programs: Path) -> 
         **inner,
         "PATH": os.pathsep.join([str(programs), inner.get("PATH", "/usr/bin:/bin")]),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTEST_ADDOPTS": f"--junitxml={report} -p no:cacheprovider",
+        "PYTEST_ADDOPTS": f"--junitxml={shlex.quote(str(report))} -p no:cacheprovider",
         "SLIPWAY_JUNIT": str(report),
     }
