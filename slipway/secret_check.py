@@ -41,7 +41,7 @@ NEXT = {
     Fault.FORMAT: "slipway secrets rotate {target} {name}",
     Fault.EXPIRED: "slipway secrets rotate {target} {name}",
     Fault.UNDATED: "rotate it once, so that its age is known",
-    Fault.PENDING: "slipway secrets rotate {target} {name} --resume",
+    Fault.PENDING: "slipway secrets rotate {target} {name}, with --resume or another value",
     Fault.UNUSED: "delete it from the store, or declare it in slipway.yaml",
     Fault.UNOWNED: "declare it in slipway.yaml, or let the release that needs it go",
     Fault.CROSSING: "revoke it, keep the new one in Jenkins: slipway secrets migrate plan",

@@ -79,7 +79,8 @@ def _print_rows(target: Target, rows: list[SecretRow]) -> None:
 def _cells(row: SecretRow) -> list[str]:
     days = ["" if one is None else str(one) for one in (row.age_days, row.maximum_age_days)]
     found = ", ".join(row.faults) or "well"
-    texts = [row.format or "", row.owner or "", row.version or "none", row.serving or "none"]
+    serves = "the newest" if row.serving == row.version else row.serving
+    texts = [row.format or "", row.owner or "", row.version or "none", serves or "none"]
     return [row.name, *texts, *days, found]
 
 
