@@ -55,9 +55,7 @@ def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "jars"
 
 
-def steps_of(
-    jars: Path, folder: Path, *, failing: str = "", text: str = "", **env: str
-) -> dict[str, Any]:
+def steps_of(jars: Path, folder: Path, *, text: str = "", **env: str) -> dict[str, Any]:
     """What the file does in continuation-passing style."""
     (folder / "Jenkinsfile").write_text(text or JENKINSFILE.read_text())
     base = {"PATH": "/bin", "WORKSPACE": "/w", "WORKSPACE_TMP": "/w@tmp"}
@@ -65,7 +63,6 @@ def steps_of(
         "params": {"MODE": "release", "APP_DIR": "."},
         "env": {**base, **env},
         "causes": [{"userId": "ann"}],
-        "failing": failing,
     }
     (folder / "given.json").write_text(json.dumps(given))
     argv = ["java", "-cp", f"{jars}/*", "groovy.ui.GroovyMain", str(RIG / "cps" / "run.groovy")]
@@ -84,6 +81,23 @@ def test_it_runs_in_continuation_passing_style(jars: Path, tmp_path: Path) -> No
     assert (found["env"]["GIT_COMMIT"], found["env"]["GIT_URL"][:5]) == ("c0ffee", "https")
     assert found["env"]["AT"] == "Release"
     assert found["steps"][-1] == ["cleanWs", ""]
+
+
+@pytest.mark.parametrize(
+    ("kind", "used", "unused"),
+    [
+        ("cloud", "prefect-api-key", "prefect-api-auth"),
+        ("self-hosted", "prefect-api-auth", "prefect-api-key"),
+    ],
+)
+def test_one_login_of_prefect_is_bound(
+    jars: Path, tmp_path: Path, kind: str, used: str, unused: str
+) -> None:
+    """S0-21: a self-hosted server answers 401 to whoever shows a key as well."""
+    found = steps_of(jars, tmp_path, SLIPWAY_PREFECT=kind)["steps"]
+    bound = [what for name, what in found if name == "credential"]
+    assert bound.count(used) == bound.count("prefect-api-url") == 3
+    assert unused not in bound
 
 
 def test_continuation_passing_style_finds_what_cannot_be_stored(jars: Path, tmp_path: Path) -> None:
