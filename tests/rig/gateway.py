@@ -176,13 +176,18 @@ class GatewayRig:
         }
 
     def run(
-        self, role: str, *argv: str, given: str = "", variables: Mapping[str, str] | None = None
+        self,
+        role: str,
+        *argv: str,
+        given: str = "",
+        variables: Mapping[str, str] | None = None,
+        folder: Path = PROJECT,
     ) -> "subprocess.CompletedProcess[str]":
-        """`python ARGV` as that role, in the project's folder."""
+        """`python ARGV` as that role."""
         return subprocess.run(
             [sys.executable, *argv],
             env={**self.environment(role), **(variables or {})},
-            cwd=PROJECT,
+            cwd=folder,
             input=given,
             timeout=120,
             capture_output=True,

@@ -1,0 +1,103 @@
+"""The Prefect UI behind the gateway, in headless Chromium, as an operator."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
+
+from tests.browser import find_chromium
+from tests.rig.gateway import JENKINS, OPERATOR, SECRET, WORD, GatewayRig
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+SLOW = 30_000
+OPEN_WEBSOCKET = """
+([path, token]) => new Promise((done) => {
+  const socket = new WebSocket(location.origin.replace('http', 'ws') + path, ['prefect']);
+  socket.onopen = () => socket.send(JSON.stringify({type: 'auth', token: token}));
+  socket.onmessage = (message) => { done(message.data); socket.close(); };
+  socket.onclose = (event) => done('closed ' + event.code);
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = find_chromium()
+    if not chromium:
+        pytest.skip("no chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield made
+        made.close()
+
+
+def opened(browser: Browser, rig: GatewayRig, role: str) -> BrowserContext:
+    """A browser in which somebody of that role answered the browser's question."""
+    user, password = rig.credentials[role].split(":")
+    context = browser.new_context(http_credentials={"username": user, "password": password})
+    context.set_default_timeout(SLOW)
+    return context
+
+
+@pytest.fixture
+def page(browser: Browser, gateway: GatewayRig) -> Iterator[Page]:
+    context = opened(browser, gateway, OPERATOR)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.mark.parametrize("home", ["/dashboard", "/v2/dashboard"])
+def test_an_operator_sees_the_ui_without_a_second_question(
+    gateway: GatewayRig, page: Page, home: str
+) -> None:
+    """S0-12, G12: both generations of it; nothing they ask for is refused."""
+    refused: list[str] = []
+
+    def look(response: Response) -> None:
+        if WORD.lower() in response.headers and response.status != 401:
+            refused.append(f"{response.request.method} {response.url}")
+
+    page.on("response", look)
+    page.goto(f"{gateway.url}{home}")
+    expect(page.get_by_text("Flow Runs").first).to_be_visible()
+    assert not re.search(r"/login", page.url)
+    for name in (
+        "runs",
+        "flows",
+        "deployments",
+        "work-pools",
+        "blocks",
+        "variables",
+        "automations",
+    ):
+        page.goto(f"{gateway.url}{home.removesuffix('dashboard')}{name}")
+        page.wait_for_load_state("networkidle")
+    assert not refused
+
+
+def test_an_operator_sees_blocks_and_no_secret_in_clear(gateway: GatewayRig, page: Page) -> None:
+    """G12: the UI itself hides the value."""
+    page.goto(f"{gateway.url}/blocks")
+    expect(page.get_by_text(SECRET).first).to_be_visible()
+    assert gateway.canary not in page.content()
+
+
+def test_a_page_has_a_live_websocket(gateway: GatewayRig, page: Page) -> None:
+    """S0-21: of the gateway's own origin, with the operator's credential."""
+    page.goto(f"{gateway.url}/dashboard")
+    credential = gateway.credentials[OPERATOR]
+    said = page.evaluate(OPEN_WEBSOCKET, ["/api/events/out", credential])
+    assert "auth_success" in said
+    assert page.evaluate(OPEN_WEBSOCKET, ["/api/events/out", "operator:x"]) == "closed 1008"
+
+
+def test_jenkins_has_no_ui(browser: Browser, gateway: GatewayRig) -> None:
+    """S0-12, G11: and is told so."""
+    context = opened(browser, gateway, JENKINS)
+    page = context.new_page()
+    answer = page.goto(f"{gateway.url}/dashboard")
+    assert answer
+    assert (answer.status, answer.headers[WORD.lower()]) == (403, "refused")
+    context.close()
