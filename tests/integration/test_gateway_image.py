@@ -82,5 +82,5 @@ def test_it_runs_with_nothing_but_what_it_needs(
     shown = json.dumps(made.attrs) + made.logs().decode()
     for credential in (rig.auth, *rig.credentials.values()):
         assert credential.split(":")[1] not in shown
-    top = made.top(ps_args="-eo uid,args")["Processes"]
-    assert {row[0] for row in top} == {str(USER)}
+    top = made.top(ps_args="-eo pid,uid")["Processes"]
+    assert {row[1] for row in top} == {str(USER)}
