@@ -21,6 +21,7 @@ class FakeGithub:
     faults: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     requests: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
     url: str = ""
+    token: str = TOKEN
 
     @property
     def statuses(self) -> list[dict[str, Any]]:
@@ -40,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         self.github.requests.append((self.path, body, dict(self.headers)))
         if self.github.faults:
             status, headers = self.github.faults.pop(0)
-        elif self.headers["Authorization"] == f"Bearer {TOKEN}":
+        elif self.headers["Authorization"] == f"Bearer {self.github.token}":
             status, headers = 201, {}
         else:
             status, headers = 401, {}
