@@ -4,6 +4,7 @@ The programs write down what they were given; what they do for real is in test_j
 """
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ if "flows.integrate" in sys.argv:
     os.makedirs("slipway-out", exist_ok=True)
     with open("slipway-out/image-digest.env", "w") as digests:
         digests.write("CANDIDATE={candidate}\\nREVISION=abc\\n")
+sys.exit(os.environ.get("BREAKS", "nothing") in sys.argv)
 """
 SECRET_VARIABLES = {
     *("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "GIT_TOKEN"),
@@ -99,7 +101,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def words(calls: list[Call]) -> list[str]:
-    return [" ".join(call.argv) for call in calls if call.argv[:3] != ["slipway", "ci", "status"]]
+    return [shlex.join(call.argv) for call in calls if call.argv[:3] != ["slipway", "ci", "status"]]
 
 
 RUN = "--param requested_by=jenkins --tag build-jenkins-jenkins-1 --watch"
@@ -129,7 +131,8 @@ def test_a_release_hands_over_one_digest(desk: Desk) -> None:
         ),
         (
             {"MODE": "rollback", "APP": "x; id $(id) `id` \" '", "TO": "-x\n--all"},
-            "rollback/rollback --param app=x; id $(id) `id` \" ' --param environment=-x\n--all",
+            "rollback/rollback --param "
+            + shlex.join(["app=x; id $(id) `id` \" '", "--param", "environment=-x\n--all"]),
         ),
     ],
 )
@@ -169,6 +172,26 @@ def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> Non
         "prefect deployment run": prefect,
         "slipway ci summary": set(),
     }
+
+
+@pytest.mark.parametrize(
+    ("variables", "breaks", "stage", "bound"),
+    [
+        ({"BRANCH_NAME": "topic"}, "flows.preview", "Preview", set()),
+        ({}, "flows.integrate", "Integrate", {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}),
+        ({}, "deploy", "Register", {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}),
+    ],
+)
+def test_a_failure_is_told_with_no_more_credentials(
+    desk: Desk, variables: dict[str, str], breaks: str, stage: str, bound: set[str]
+) -> None:
+    """S2-28, S2-29, S2-30: the stage that failed is named; what comes after it does not run."""
+    calls = desk.calls({**variables, "BREAKS": breaks})
+    box = calls[-1]
+    assert box.argv == ["slipway", *f"ci failure --stage {stage} --output-dir slipway-out".split()]
+    assert box.secrets == bound
+    assert words(calls)[-2] == "slipway ci summary --status FAILURE --output-dir slipway-out"
+    assert desk.last.ran[-1] == stage
 
 
 def test_no_secret_is_an_argument_or_on_the_console(desk: Desk) -> None:
