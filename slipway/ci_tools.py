@@ -44,13 +44,18 @@ class Way(Frozen):
 
 
 class Tool(Frozen):
-    """Something that an agent needs, always or where it `deploys` with it."""
+    """Something that an agent needs, always or where it `deploys` with it.
+
+    Attributes:
+        denied: versions that were reported malicious.
+    """
 
     name: str
     ways: Annotated[tuple[Way, ...], Field(min_length=1)]
     install: str
     path_in: str | None = None
     deploys: bool = False
+    denied: frozenset[str] = frozenset()
 
 
 def told_version(way: Way, printed: str) -> str | None:

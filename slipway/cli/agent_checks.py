@@ -66,6 +66,8 @@ def _look(tool: Tool, way: Way) -> tuple[bool, str]:
     version = told_version(way, _printed([program, *way.ask[1:]]))
     if version is None:
         return False, f"{program} tells no version"
+    if version in tool.denied:
+        return False, f"{version} at {program}, which was reported malicious"
     return is_new_enough(version, way.at_least), f"{version} at {program}"
 
 

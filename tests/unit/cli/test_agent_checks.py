@@ -10,6 +10,7 @@ import pytest
 import yaml
 from typer.testing import Result
 
+from blocks.scanners.trivy import DENIED_VERSIONS
 from slipway.ci_tools import is_new_enough, told_version
 from slipway.cli.agent_checks import agent_tools
 
@@ -103,6 +104,16 @@ def test_what_is_missing_or_old_is_named(slipway: Slipway, programs: Path) -> No
     assert "no trivy on PATH" in bad["trivy"]["found"]
     assert "tells no version" in bad["git"]["found"]
     assert all("install" in row["next_step"] for row in bad.values())
+
+
+def test_a_scanner_reported_malicious_does_not_count(slipway: Slipway, programs: Path) -> None:
+    """S1-06: the same versions that a scan refuses."""
+    (denied,) = (tool.denied for tool in agent_tools() if tool.denied)
+    assert denied == DENIED_VERSIONS
+    put(programs, "trivy", f"Version: {min(denied)}")
+    done = slipway("doctor", "--agent", "--json")
+    assert done.exit_code == 8
+    assert "reported malicious" in done.stdout
 
 
 def test_tools_to_deploy_with_count_where_they_are_used(slipway: Slipway, programs: Path) -> None:
