@@ -38,5 +38,6 @@ def _is_there() -> bool:
 
 
 def groovy(script: Path) -> list[str]:
-    """How a Groovy script is run; its arguments follow."""
-    return ["java", "-Xshare:auto", "-cp", str(GROOVY), "groovy.ui.GroovyMain", str(script)]
+    """How a Groovy script is run, with the classes beside it; its arguments follow."""
+    path = f"{GROOVY}:{script.parent}"
+    return ["java", "-Xshare:auto", "-cp", path, "groovy.ui.GroovyMain", str(script)]
