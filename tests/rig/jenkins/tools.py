@@ -40,4 +40,5 @@ def _is_there() -> bool:
 def groovy(script: Path) -> list[str]:
     """How a Groovy script is run, with the classes beside it; its arguments follow."""
     path = f"{GROOVY}:{script.parent}"
-    return ["java", "-Xshare:auto", "-cp", path, "groovy.ui.GroovyMain", str(script)]
+    quick = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    return ["java", *quick, "-cp", path, "groovy.ui.GroovyMain", str(script)]
