@@ -53,7 +53,7 @@ images:
     port: 8000
     build_secrets: [{build_secrets}]
     config: {{VERSION: "{version}", MODE: "{mode}"}}
-secrets: {{{secret}: {{owner: tests}}}}
+secrets: {{{secrets}}}
 tests:
   - [python3, -c, "import os; print(dict(os.environ)); raise SystemExit({tests})"]
 environments:
@@ -85,6 +85,7 @@ class CanaryWorld:
 
     folder: Path
     engine: docker.DockerClient
+    secrets: tuple[str, ...] = (SECRET,)
     name: str = field(default_factory=lambda: f"canary{os.getpid()}")
     ports: list[int] = field(default_factory=lambda: [free_port() for _ in ENVIRONMENTS])
     outputs: list[Place] = field(default_factory=list)
@@ -118,8 +119,9 @@ class CanaryWorld:
             assert isinstance(key, Ed25519PrivateKey)
             self.canaries.append(key_canary(name, key))
         values = {
-            f"{self.name}--{where}--{SECRET}": self._canary(f"runtime secret of {where}").text
+            f"{self.name}--{where}--{secret}": self._canary(f"runtime {secret} of {where}").text
             for where in ENVIRONMENTS
+            for secret in self.secrets
         }
         argv = [sys.executable, "-c", SAVE]
         self.run("secrets saved", argv, self.runtime, given=json.dumps(values))
@@ -206,7 +208,7 @@ class CanaryWorld:
             mode=mode,
             deadline="90s" if mode == "ok" else "10s",
             tests=tests,
-            secret=SECRET,
+            secrets=", ".join(f"{name}: {{owner: tests}}" for name in self.secrets),
             ports=self.ports,
             build_secrets=BUILD_SECRET if self.has_buildkit else "",
         )
@@ -238,15 +240,18 @@ class CanaryWorld:
         process = self.start("release", argv, self.runtime)
         try:
             asked = self.await_record("prod", Kind.REQUESTED)
-            approve = [sys.executable, "-m", "slipway.cli", "approve", candidate]
-            approve += ["--app", self.name, "--environment", "prod"]
-            approve += ["--plan", str(asked.body["plan_hash"])]
-            approve += ["--key", str(self.approver.key), "--approver", self.approver.name]
-            self.run("approve", approve, self.runtime)
+            self.approve(candidate, str(asked.body["plan_hash"]))
             assert process.wait(timeout=240) == 0
         finally:
             process.kill()
             process.wait()
+
+    def approve(self, candidate: str, plan: str) -> None:
+        """The approver opens the gate before prod."""
+        argv = [sys.executable, "-m", "slipway.cli", "approve", candidate]
+        argv += ["--app", self.name, "--environment", "prod", "--plan", plan]
+        argv += ["--key", str(self.approver.key), "--approver", self.approver.name]
+        self.run("approve", argv, self.runtime)
 
     def deploy(self, what: str, candidate: str, code: int) -> None:
         argv = self.trigger("deploy/deploy", candidate=candidate, environment="dev")
@@ -258,14 +263,18 @@ class CanaryWorld:
         before = len(self.ledger("dev").records())
         process = self.start("killed", argv, self.runtime)
         try:
-            self.await_record("dev", Kind.INTENT, after=before)
-            lease = read_lease(self.ledger("dev").store, self.target("dev"))
-            assert lease
-            os.kill(int(lease.holder.rpartition(":")[2]), signal.SIGKILL)
-            self.await_record("dev", Kind.CLOSED, after=before)
+            self.kill_holder(before)
         finally:
             process.kill()
             process.wait()
+
+    def kill_holder(self, before: int) -> None:
+        """SIGKILL for whoever deploys to dev, once it has said what; the keeper settles it."""
+        self.await_record("dev", Kind.INTENT, after=before)
+        lease = read_lease(self.ledger("dev").store, self.target("dev"))
+        assert lease
+        os.kill(int(lease.holder.rpartition(":")[2]), signal.SIGKILL)
+        self.await_record("dev", Kind.CLOSED, after=before)
         assert open_claim(self.ledger("dev").records()) is None
 
     def target(self, environment: str) -> Target:

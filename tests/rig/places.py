@@ -114,6 +114,20 @@ def images(engine: docker.DockerClient, since: float, words: Iterable[str]) -> I
             yield f"history: {name}", json.dumps(engine.api.history(summary["Id"])).encode()
 
 
+def containers(engine: docker.DockerClient, word: str) -> Iterator[Place]:
+    """The files that containers named so wrote, and the volumes mounted in them."""
+    for container in engine.containers.list(all=True):
+        if word not in container.name:
+            continue
+        changed = [change["Path"] for change in container.diff() or [] if change["Kind"] != 2]
+        leaves = [path for path in changed if not any(p.startswith(f"{path}/") for p in changed)]
+        mounted = [mount["Destination"] for mount in container.attrs["Mounts"]]
+        for path in [*leaves, *mounted]:
+            with suppress(APIError):  # a file of a moment, or a device
+                stream, _ = container.get_archive(path)
+                yield f"container: {container.name}{path}", b"".join(stream)
+
+
 class Watch:
     """Looks at all processes 20 times a second, and at each new container, until it is left."""
 
@@ -147,7 +161,7 @@ class Watch:
         return [
             *((f"argv: process {pid}", line) for line, pid in list(self.processes.items())),
             *(
-                (f"environ: {pid} {line[:80]!r}", data)
+                (f"environ: {pid} {line[:300]!r}", data)
                 for (pid, line), data in list(self.environments.items())
             ),
             *((f"inspect: container {name}", data) for name, data in list(self.containers.items())),
