@@ -180,7 +180,7 @@ def logs(world: CanaryWorld) -> list[Path]:
 
 
 def test_builds_and_runs_share_no_secret(world: CanaryWorld, found: list[Hit]) -> None:
-    """G11: the agent that builds names none of the runtime tier's places, and the other way."""
+    """G11, S0-01, DC-06: the agent that builds names no place of the runtime tier, nor back."""
     build, runtime = json.dumps(world.build), json.dumps(world.runtime)
     places = [Registry(world.settings).password_file(user) for user in ("pusher", "puller")]
     assert [str(place) in build for place in places] == [True, False]

@@ -134,6 +134,6 @@ def test_it_is_thin() -> None:
 
 
 def test_it_names_the_credentials_that_were_agreed_on() -> None:
-    """S0-04, S0-21: by id, and no other."""
+    """S0-04, S0-13, S0-21, S2-09: by id, and no other; a checkout names none."""
     found = re.findall(r"credentialsId: '([^']+)'", JENKINSFILE.read_text())
     assert set(found) == CREDENTIALS

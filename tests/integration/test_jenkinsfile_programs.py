@@ -160,7 +160,7 @@ def test_a_change_is_built_and_nothing_else(
 
 
 def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> None:
-    """S2-23, N21: and no login of Prefect that is not this server's."""
+    """S0-23, S2-23, N21: and no login of Prefect that is not this server's."""
     seen = {" ".join(call.argv[:3]): call.secrets for call in desk.calls()}
     prefect = {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}
     registry = {"SLIPWAY_BUILD_REGISTRY_PASSWORD", "SLIPWAY_BUILD_SIGNING_KEY"}

@@ -40,7 +40,7 @@ def files_with(folder: Path, word: str) -> list[str]:
 
 
 def test_value_reaches_the_app_and_no_record(prefect_rig: PrefectRig, app: App) -> None:
-    """G8: not in the API, the database, the logs or the ledger, in success and in failure."""
+    """G8, S0-08, DC-04: not in API, database, logs or ledger, in success and in failure."""
     value = canary()
     prefect_rig.save_secret(block(app), value)
     assert app.deploy(app.candidate("one", secrets=SCHEMA)) == "COMPLETED"

@@ -96,7 +96,7 @@ def test_a_build_is_what_its_environment_says() -> None:
 
 
 def test_the_failure_box_says_whose_issue_it_is() -> None:
-    """S2-29: stage, cause class, build or runtime, error, evidence, console, next command."""
+    """S2-29, S0-11: stage, cause, build or runtime, error, evidence, console, next command."""
     error = ProbeFailed("it never became ready", evidence=["GET / 503"], next_step="slipway status")
     box = failure_box(BUILD, "Release", failure_of(explain(error, "release healthy")), "")
     assert {box[0], box[2], box[-1]} == {"━" * 72}

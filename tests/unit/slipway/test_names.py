@@ -73,6 +73,7 @@ def test_whatever_passes_is_harmless(value: str) -> None:
     ],
 )
 def test_a_reference_is_by_digest_or_refused(text: str) -> None:
+    """S1-61, S2-14, S2-42: nothing is deployed by a tag, in any environment."""
     with pytest.raises(BadInput):
         parse_reference(text)
 
