@@ -47,6 +47,7 @@ class Operator:
         self.rig, self.app = rig, app
         self.canaries: list[Canary] = []
         self.said: list[Place] = []
+        self.started: list[subprocess.Popen[str]] = []
         self.candidate = rig.push(APPFILE.format(app=app.name, ports=app.ports))
 
     def value(self, filling: int = 0) -> str:
@@ -69,6 +70,7 @@ class Operator:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
         assert process.stdin
         process.stdin.write(given)
         process.stdin.close()
@@ -77,6 +79,7 @@ class Operator:
 
     def end(self, process: "subprocess.Popen[str]", code: int = 0) -> str:
         out, err = process.communicate(timeout=120)
+        self.started.remove(process)
         self.said.append((f"output: {len(self.said)}", f"{out}{err}".encode()))
         assert process.returncode == code, f"{out}\n{err}"
         return out
@@ -108,18 +111,28 @@ class Operator:
             found = api.get(path, params={"include_secrets": True}).raise_for_status()
         return str(found.json()["data"]["value"])
 
-    def approve(self, keys: Path, after: int, *more: str) -> None:
-        """Open the gate that waits since record `after`, as somebody else than the requester."""
+    def asked(self, after: int) -> Record:
+        """The request for approval that came after that record."""
 
         def is_asked(record: Record) -> bool:
             return record.kind is Kind.REQUESTED and record.number > after
 
-        asked = self.app.await_record("prod", is_asked)
+        return self.app.await_record("prod", is_asked)
+
+    def approve(self, keys: Path, after: int, *more: str) -> None:
+        """Open the gate that waits since record `after`, as somebody else than the requester."""
+        plan = str(self.asked(after).body["plan_hash"])
         self.run(
             *("approve", "--app", self.app.name, "--environment", "prod", self.candidate),
-            *("--plan", str(asked.body["plan_hash"]), "--key", str(keys / "alice")),
+            *("--plan", plan, "--key", str(keys / "alice")),
             *("--approver", "alice@example.org", *more),
         )
+
+    def close(self) -> None:
+        """End what a failed test left running."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
 
     def places(self) -> Iterator[Place]:
         """All that was said and all that is left, but for the server's encrypted blocks."""
@@ -130,8 +143,12 @@ class Operator:
 
 
 @pytest.fixture
-def operator(prefect_rig: PrefectRig, app: App) -> Operator:
-    return Operator(prefect_rig, app)
+def operator(prefect_rig: PrefectRig, app: App) -> Iterator[Operator]:
+    made = Operator(prefect_rig, app)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @contextmanager
@@ -192,16 +209,15 @@ def test_gate_holds_a_rotation_and_a_killed_one_is_finished(operator: Operator, 
 
     before = len(operator.app.ledger("prod").records())
     killed = operator.start("secrets", "rotate", operator.app.name, "prod", NAME, given=new)
-    operator.app.await_record("prod", lambda record: record.number > before)
+    operator.asked(after=before)
     killed.kill()
     operator.end(killed, code=-9)
     assert operator.seen_by_app("prod") == len(old)
     rows = json.loads(operator.secrets("check", "prod", "--json", code=3))
     assert rows[0]["faults"] == ["not rolled out"]
 
-    before = len(operator.app.ledger("prod").records())
     again = operator.start("secrets", "rotate", operator.app.name, "prod", NAME, "--resume")
-    operator.approve(keys, after=before)
+    operator.approve(keys, after=before)  # the same plan, so the request still stands
     operator.end(again)
     assert operator.seen_by_app("prod") == len(new)
     operator.secrets("check", "prod")
