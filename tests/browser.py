@@ -3,14 +3,23 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 INSTALL = (
     ["apt-get", "update", "--quiet"],
     ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"],
 )
 LONGEST_SECONDS = 600
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
 
 
 @cache
@@ -24,3 +33,15 @@ def find_chromium() -> str | None:
                 argv, env=environment, check=False, timeout=LONGEST_SECONDS, capture_output=True
             )
     return shutil.which("chromium")
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Chromium without a window; a test that needs it says why it cannot run."""
+    chromium = find_chromium()
+    if not chromium:
+        pytest.skip("no chromium on PATH: apt-get install chromium")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield made
+        made.close()

@@ -30,7 +30,6 @@ from slipway.errors import (
     Unreachable,
 )
 
-FOLDER_PATTERN = r"^([A-Za-z0-9_.-]+/)*$"
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20
 )

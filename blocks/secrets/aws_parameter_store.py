@@ -15,7 +15,8 @@ from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
 from pydantic import Field, SecretStr
 
-from blocks.secrets.aws import FOLDER_PATTERN, aws_errors, missing, open_client
+from blocks.secrets.aws import aws_errors, missing, open_client
+from blocks.secrets.fields import AwsLogin, Folder, KmsKey
 from blocks.secrets.values import plain
 from slipway.canonical import JsonObject
 from slipway.errors import SecretMissing
@@ -38,25 +39,9 @@ class AwsParameterStore(Block):
     _block_type_slug = "slipway-aws-parameter-store"
     _description = "Keeps runtime secrets in AWS Parameter Store; Prefect holds this reference."
 
-    credentials: AwsCredentials = Field(
-        title="AWS credentials",
-        description="Best without keys: region_name alone, and the role of the process.",
-        examples=["aws-prod"],
-    )
-    folder: str = Field(
-        default="",
-        title="Folder",
-        description="Goes before APP/ENVIRONMENT/NAME; empty, or words that each end with a slash.",
-        examples=["slipway/"],
-        pattern=FOLDER_PATTERN,
-        max_length=200,
-    )
-    kms_key: str | None = Field(
-        default=None,
-        title="KMS key",
-        description="Id or ARN of the key; the account's own key by default.",
-        examples=["alias/slipway"],
-    )
+    credentials: AwsLogin
+    folder: Folder = ""
+    kms_key: KmsKey = None
     tier: Literal["Standard", "Advanced"] = Field(
         default="Standard",
         title="Tier",

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from prefect.blocks.core import Block
 from prefect_aws import AwsCredentials
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
-from blocks.secrets.aws import FOLDER_PATTERN, aws_errors, missing, open_client
+from blocks.secrets.aws import aws_errors, missing, open_client
+from blocks.secrets.fields import AwsLogin, Folder, KmsKey
 from blocks.secrets.values import plain
 from slipway.canonical import JsonObject
 from slipway.errors import BadInput, SecretMissing
@@ -39,25 +40,9 @@ class AwsSecretsManager(Block):
     _block_type_slug = "slipway-aws-secrets-manager"
     _description = "Keeps runtime secrets in AWS Secrets Manager; Prefect holds this reference."
 
-    credentials: AwsCredentials = Field(
-        title="AWS credentials",
-        description="Best without keys: region_name alone, and the role of the process.",
-        examples=["aws-prod"],
-    )
-    folder: str = Field(
-        default="",
-        title="Folder",
-        description="Goes before APP/ENVIRONMENT/NAME; empty, or words that each end with a slash.",
-        examples=["slipway/"],
-        pattern=FOLDER_PATTERN,
-        max_length=200,
-    )
-    kms_key: str | None = Field(
-        default=None,
-        title="KMS key",
-        description="Id or ARN of the key for new secrets; the account's own key by default.",
-        examples=["alias/slipway"],
-    )
+    credentials: AwsLogin
+    folder: Folder = ""
+    kms_key: KmsKey = None
 
     def store(self, target: Target) -> "SecretsManagerStore":
         """The store of one target."""

@@ -17,7 +17,7 @@ from hvac import exceptions as vault_errors
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from blocks.secrets.aws import FOLDER_PATTERN
+from blocks.secrets.fields import Folder
 from blocks.secrets.values import plain
 from blocks.secrets.vault_answers import LOGIN, json_of, vault_answers
 from blocks.secrets.vault_login import Login, VaultAddress
@@ -54,14 +54,7 @@ class VaultKv(Block):
         pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
         max_length=200,
     )
-    folder: str = Field(
-        default="",
-        title="Folder",
-        description="Goes before APP/ENVIRONMENT/NAME; empty, or words that each end with a slash.",
-        examples=["slipway/"],
-        pattern=FOLDER_PATTERN,
-        max_length=200,
-    )
+    folder: Folder = ""
     namespace: str | None = Field(
         default=None,
         title="Namespace",

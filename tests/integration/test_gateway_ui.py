@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from tests.browser import find_chromium
+from tests.browser import open_browser
 from tests.rig.gateway import JENKINS, OPERATOR, SECRET, WORD, GatewayRig
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 SLOW = 30_000
 OPEN_WEBSOCKET = """
 ([path, token]) => new Promise((done) => {
@@ -24,13 +23,8 @@ OPEN_WEBSOCKET = """
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = find_chromium()
-    if not chromium:
-        pytest.skip("no chromium on PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with open_browser() as made:
         yield made
-        made.close()
 
 
 def opened(browser: Browser, rig: GatewayRig, role: str) -> BrowserContext:

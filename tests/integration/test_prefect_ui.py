@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from slipway.ledger import Kind
-from tests.browser import find_chromium
+from tests.browser import open_browser
 from tests.rig.prefect_rig import App, PrefectRig
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(400)]
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 SLOW = 30_000
 HOSTILE = "<img src=x onerror=document.title=1>[x](javascript:1)"
 
@@ -37,13 +33,8 @@ class Story:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = find_chromium()
-    if not chromium:
-        pytest.skip("no chromium on PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    with open_browser() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture
