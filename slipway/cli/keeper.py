@@ -9,10 +9,8 @@ import os
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import structlog
-import typer
 
 from blocks.compose import Door, Installation
 from slipway.claim import OpenClaim, holder_lives, open_claim, read_lease
@@ -142,15 +140,3 @@ async def keep_once(keeper: Keeper) -> None:
     """One round, and what it started."""
     await keeper.look()
     await asyncio.gather(*keeper.working.values())
-
-
-def keeper(
-    once: Annotated[bool, typer.Option("--once", help="Look once and end.")] = False,
-) -> None:
-    """Watch the leases of releases and have abandoned ones recovered. Runs beside a worker."""
-    kept = Keeper(Installation(), PrefectApi.from_environment())
-    asyncio.run(keep_once(kept) if once else keep(kept))
-
-
-if __name__ == "__main__":
-    typer.run(keeper)

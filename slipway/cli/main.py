@@ -13,6 +13,7 @@ from slipway.cli.deploy import deploy, plan
 from slipway.cli.doctor import doctor
 from slipway.cli.door import Door
 from slipway.cli.environment import take_stack_variables
+from slipway.cli.keep import keeper
 from slipway.cli.lint import lint
 from slipway.cli.local import down, up
 from slipway.cli.rollback import recover, rollback
@@ -38,6 +39,7 @@ for panel, command in (
     (ACT, approve),
     (ACT, rollback),
     (ACT, recover),
+    (ACT, keeper),
     (CHECK, doctor),
     (CHECK, lint),
     (CHECK, schema),

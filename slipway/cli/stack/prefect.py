@@ -24,7 +24,6 @@ from slipway.cli.stack.settings import PROJECT, StackSettings
 from slipway.errors import StepFailed, Unreachable
 
 SERVER, WORKER, KEEPER = "prefect-server", "prefect-worker", "keeper"
-KEEPER_MODULE = "slipway.cli.keeper"
 BLOCK_CATALOGUE = "blocks.catalogue"
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
@@ -133,11 +132,9 @@ class Prefect:
         is_online = lambda: self.is_worker_online(record.started)  # noqa: E731
         wait_until(is_online, "the worker", self.settings.deadline, record=record)
 
-    def start_keeper(self, environment: Mapping[str, str]) -> ProcessRecord | None:
+    def start_keeper(self, environment: Mapping[str, str]) -> ProcessRecord:
         """Start the keeper, which has `recover` run when a holder died."""
-        if importlib.util.find_spec(KEEPER_MODULE) is None:
-            return None
-        return self._start(KEEPER, [sys.executable, "-m", KEEPER_MODULE], environment)
+        return self._start(KEEPER, [sys.executable, "-m", "slipway.cli", "keeper"], environment)
 
     def register(self, environment: Mapping[str, str]) -> bool:
         """Register the block types, and the flows of prefect.yaml, if any source changed.
