@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+from prefect.settings import (
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
 from rich.markup import escape
 
 from slipway.ci_failure import failure_of
@@ -26,6 +30,7 @@ T = TypeVar("T")
 
 API_URL = "PREFECT_API_URL"
 API_SECONDS = 10.0
+SERVER_SECONDS = 120  # a temporary server's start, on an agent that builds something else as well
 INTERRUPTED = 130
 
 
@@ -54,7 +59,9 @@ def run_agent(
 
 
 async def _run(flow: Callable[..., Awaitable[T]], given: argparse.Namespace) -> T:
-    return await flow(**vars(given))
+    patience = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_SECONDS}
+    with temporary_settings(set_defaults=patience):
+        return await flow(**vars(given))
 
 
 def _tell_failure(error: Exception, folder: Path) -> int:
