@@ -102,5 +102,5 @@ def test_candidate_that_the_registry_lacks_changes_nothing(shell: Shell) -> None
     """C2: refused before anything is touched."""
     one = shell.app.candidate("one")
     missing = one.partition("@")[0] + "@sha256:" + "0" * 64
-    assert "does not hold" in shell.run("deploy", missing, "dev", code=4)
+    assert "does not hold" in shell.run("deploy", missing, "dev", code=3)
     assert shell.app.ledger("dev").records() == []
