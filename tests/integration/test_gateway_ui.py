@@ -55,7 +55,7 @@ def test_an_operator_sees_the_ui_without_a_second_question(
 
     page.on("response", look)
     page.goto(f"{gateway.url}{home}")
-    expect(page.get_by_text("Flow Runs").first).to_be_visible()
+    expect(page.get_by_text("Work Pools").first).to_be_visible(timeout=SLOW)
     assert not re.search(r"/login", page.url)
     for name in (
         "runs",
@@ -74,7 +74,7 @@ def test_an_operator_sees_the_ui_without_a_second_question(
 def test_an_operator_sees_blocks_and_no_secret_in_clear(gateway: GatewayRig, page: Page) -> None:
     """G12: the UI itself hides the value."""
     page.goto(f"{gateway.url}/blocks")
-    expect(page.get_by_text(SECRET).first).to_be_visible()
+    expect(page.get_by_text(SECRET).first).to_be_visible(timeout=SLOW)
     assert gateway.canary not in page.content()
 
 
