@@ -1,12 +1,13 @@
 """A small GitHub over real HTTP on loopback: takes commit statuses, with faults to order."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.fakes.serving import served_by
 
 TOKEN = "ghp_0123456789abcdef"
 
@@ -64,15 +65,6 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(github: FakeGithub) -> Iterator[FakeGithub]:
     """On a free port; `github.url` says which."""
-    handler = type("Bound", (Handler,), {"github": github})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    github.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with served_by(type("Bound", (Handler,), {"github": github})) as host:
+        github.url = f"http://{host}"
         yield github
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -7,12 +7,13 @@ token endpoint. What a test puts into `faults` answers the next requests instead
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.serving import served_by
 
 USER, PASSWORD = "pusher", "s3cret-password"
 BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -139,15 +140,6 @@ def cut_off(handler: Handler) -> None:
 @contextmanager
 def serving(registry: FakeRegistry) -> Iterator[FakeRegistry]:
     """The registry on a free port; `registry.host` says which."""
-    handler = type("Bound", (Handler,), {"registry": registry})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    registry.host = f"127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with served_by(type("Bound", (Handler,), {"registry": registry})) as host:
+        registry.host = host
         yield registry
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
