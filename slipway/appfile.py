@@ -6,22 +6,25 @@ a release or a rollback needs no checkout. docs/appfile.md explains every key.
 
 import json
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema
 
 from slipway import appfile_checks, strict_yaml
+from slipway.appfile_defaults import resolved
 from slipway.appfile_errors import bad_app_file, problems_of
 from slipway.appfile_fields import (
     Argv,
     ConfigValue,
     InsidePath,
     MountPath,
+    Namespace,
     Owner,
     PlatformName,
     Section,
+    ServiceAccount,
     TargetName,
     UrlPath,
     UserId,
@@ -36,6 +39,7 @@ SCHEMA_ID = "urn:slipway:schema:appfile:v1"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Config = Annotated[dict[ConfigKey, ConfigValue], Field(max_length=200)]
+Strategy: TypeAlias = Literal["rolling", "recreate", "blue-green"]
 
 
 class Image(Section):
@@ -128,16 +132,20 @@ class Environment(Section):
     """One place where the app runs."""
 
     platform: PlatformName = "docker"
-    """`docker`, or a platform block as in slipway-docker-platform/NAME."""
+    """`docker`, `kubernetes`, or a platform block as in slipway-kubernetes-platform/NAME."""
+    namespace: Namespace | None = None
+    """Kubernetes namespace, of this environment alone; APP-ENVIRONMENT by default."""
+    service_account: ServiceAccount | None = None
+    """Kubernetes service account of the pods; APP by default."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Containers of each image."""
     port: Port
-    """Where users reach the front image."""
+    """Where users reach the front image; on Kubernetes the port of its Service."""
     resources: Resources = Resources()
     config: Config = Field(default_factory=dict)
     """Environment variables; they win over those of the app and of the image."""
-    strategy: Literal["blue-green"] = "blue-green"
-    """How traffic moves to the new release."""
+    strategy: Strategy | None = None
+    """How traffic moves to the new release; `rolling` by default on Kubernetes, else blue-green."""
     gate: Gate = Gate()
     """By default one approval within 10m for stage, within 30m for prod, none elsewhere."""
     after: Name | None = None
@@ -167,7 +175,7 @@ class AppFile(Section):
 
 
 def parse(data: bytes, source: str = SOURCE) -> AppFile:
-    """The app file in `data`, with `front`, `after` and `gate` filled in.
+    """The app file in `data`, with every default filled in.
 
     Args:
         data: UTF-8 YAML, at most 64 KiB.
@@ -183,7 +191,7 @@ def parse(data: bytes, source: str = SOURCE) -> AppFile:
         raise bad_app_file(source, document, problems_of(error, AppFile, document)) from None
     if problems := appfile_checks.problems(shaped):
         raise bad_app_file(source, document, problems)
-    return _resolved(shaped)
+    return resolved(shaped)
 
 
 def dump(appfile: AppFile) -> bytes:
@@ -221,39 +229,3 @@ class _SchemaInFileWords(GenerateJsonSchema):
     def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
         found = super().dict_schema(schema)
         return {**found, "additionalProperties": False} if "patternProperties" in found else found
-
-
-def _resolved(appfile: AppFile) -> AppFile:
-    names = list(appfile.environments)
-    environments = {
-        name: environment.model_copy(
-            update={
-                "after": _after(names, name, environment),
-                "gate": _gate(name, environment),
-            }
-        )
-        for name, environment in appfile.environments.items()
-    }
-    front = appfile_checks.front_of(appfile)
-    return appfile.model_copy(update={"front": front, "environments": environments})
-
-
-def _after(names: list[str], name: str, environment: Environment) -> str | None:
-    if "after" in environment.model_fields_set or names[0] == name:
-        return environment.after
-    return names[names.index(name) - 1]
-
-
-def _gate(name: str, environment: Environment) -> Gate:
-    """The gate with its defaults by name: production waits for people unless told otherwise."""
-    approvals, minutes = _GATES.get(name, (0, 10))
-    given = environment.gate
-    return Gate(
-        approvals=given.approvals if "approvals" in given.model_fields_set else approvals,
-        timeout=given.timeout
-        if "timeout" in given.model_fields_set
-        else timedelta(minutes=minutes),
-    )
-
-
-_GATES = {"stage": (1, 10), "staging": (1, 10), "prod": (1, 30), "production": (1, 30)}

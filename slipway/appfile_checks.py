@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from slipway.appfile_errors import Problem, closest
+from slipway.appfile_fields import on_kubernetes
 from slipway.strict_yaml import Path
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY", "CREDENTIAL")
 _SECRET_WORDS = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY", "APIKEY", "CREDENTIALS", "DSN")
 _RESERVED = "__prefect"
+_NAMESPACE_LENGTH = 63
 
 
 def problems(appfile: "AppFile") -> list[Problem]:
@@ -25,6 +27,11 @@ def front_of(appfile: "AppFile") -> str | None:
         return appfile.front
     listening = [name for name, image in appfile.images.items() if image.port is not None]
     return listening[0] if len(listening) == 1 else None
+
+
+def default_namespace(app: str, environment: str) -> str:
+    """The namespace of an environment on Kubernetes that names none."""
+    return f"{app}-{environment}"
 
 
 def _front(appfile: "AppFile") -> Iterator[Problem]:
@@ -97,6 +104,8 @@ def _order(appfile: "AppFile") -> Iterator[Problem]:
 def _ports(appfile: "AppFile") -> Iterator[Problem]:
     taken: dict[tuple[str, int], str] = {}
     for name, environment in appfile.environments.items():
+        if on_kubernetes(environment.platform):
+            continue
         holder = taken.setdefault((environment.platform, environment.port), name)
         if holder != name:
             yield Problem(
@@ -104,6 +113,48 @@ def _ports(appfile: "AppFile") -> Iterator[Problem]:
                 f"taken by environment {holder} on the same platform",
                 found=str(environment.port),
                 allowed="a port of its own",
+            )
+
+
+def _namespaces(appfile: "AppFile") -> Iterator[Problem]:
+    taken: dict[tuple[str, str], str] = {}
+    for name, environment in appfile.environments.items():
+        if not on_kubernetes(environment.platform):
+            continue
+        path = ("environments", name, "namespace")
+        namespace = environment.namespace or default_namespace(appfile.app, name)
+        holder = taken.setdefault((environment.platform, namespace), name)
+        if len(namespace) > _NAMESPACE_LENGTH:
+            yield Problem(
+                path,
+                "its default, APP-ENVIRONMENT, is too long for Kubernetes",
+                found=f"{namespace}, {len(namespace)} characters",
+                allowed=f"a namespace of at most {_NAMESPACE_LENGTH}",
+            )
+        if holder != name:
+            yield Problem(
+                path,
+                f"taken by environment {holder} on the same platform",
+                found=namespace,
+                allowed="a namespace of its own",
+            )
+
+
+def _platforms(appfile: "AppFile") -> Iterator[Problem]:
+    """What only Kubernetes has, asked for elsewhere."""
+    for name, environment in appfile.environments.items():
+        if on_kubernetes(environment.platform):
+            continue
+        for key in ("namespace", "service_account"):
+            if value := getattr(environment, key):
+                path = ("environments", name, key)
+                yield Problem(path, "only Kubernetes has one", value, "platform: kubernetes")
+        if environment.strategy not in (None, "blue-green"):
+            yield Problem(
+                ("environments", name, "strategy"),
+                f"not a strategy of platform {environment.platform}",
+                found=environment.strategy,
+                allowed="blue-green; on Kubernetes rolling and recreate as well",
             )
 
 
@@ -140,6 +191,8 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _reserved_keys,
     _order,
     _ports,
+    _platforms,
+    _namespaces,
     _suppressions,
     _durations,
 )

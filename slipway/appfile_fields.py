@@ -21,7 +21,8 @@ class Section(BaseModel):
 _INSIDE = r"(?:\.|[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)"
 _MOUNT = r"(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)+"
 _URL_PATH = r"/(?:[A-Za-z0-9._~%=&?-][A-Za-z0-9._~%=&?/-]*)?"
-_PLATFORM = r"docker|[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*"
+_PLATFORM = r"docker|kubernetes|[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _TARGET = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 _FINDING = r"[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)+"
 _RESERVED_MOUNTS = ("/run/secrets", "/proc", "/sys", "/dev", "/etc")
@@ -50,6 +51,10 @@ def _refusing(bad: Callable[[str], bool], kind: str, allowed: str) -> AfterValid
 
 def _leaves_root_writable(path: str) -> bool:
     return any(f"{path}/".startswith(f"{reserved}/") for reserved in _RESERVED_MOUNTS)
+
+
+def _is_of_the_cluster(namespace: str) -> bool:
+    return namespace.startswith("kube-")
 
 
 def _image_or_all(value: str) -> str:
@@ -81,7 +86,31 @@ UserId = Annotated[
 ]
 PlatformName = Annotated[
     str,
-    *_matching(_PLATFORM, "platform", "docker, or a block as in slipway-docker-platform/NAME", 120),
+    *_matching(
+        _PLATFORM,
+        "platform",
+        "docker, kubernetes, or a block as in slipway-docker-platform/NAME",
+        120,
+    ),
+]
+Namespace = Annotated[
+    str,
+    *_matching(
+        _LABEL,
+        "namespace",
+        "lower case letters, digits and inner dashes, at most 63 characters",
+        63,
+    ),
+    _refusing(_is_of_the_cluster, "namespace", "none of the cluster's own, which start with kube-"),
+]
+ServiceAccount = Annotated[
+    str,
+    *_matching(
+        rf"{_LABEL}(?:\.{_LABEL})*",
+        "service account",
+        "lower case letters, digits, inner dashes and dots, at most 253 characters",
+        253,
+    ),
 ]
 TargetName = Annotated[
     str, *_matching(_TARGET, "build target", "the name of a stage in the Dockerfile", 128)
@@ -97,3 +126,8 @@ Owner = Annotated[
     str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@+-]*$")
 ]
 ImageScope = Annotated[str, AfterValidator(_image_or_all)]
+
+
+def on_kubernetes(platform: str) -> bool:
+    """Whether a platform of this name is a Kubernetes cluster."""
+    return platform.partition("/")[0] in ("kubernetes", "slipway-kubernetes-platform")

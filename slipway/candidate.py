@@ -22,7 +22,15 @@ from slipway.errors import BadInput, Refused, SecretMissing
 from slipway.names import Digest, Name, Reference, check_repository
 from slipway.oci import Blob, Fetch, check_bytes, manifest, not_ours, read_blob, read_manifest
 from slipway.quantities import millis
-from slipway.release import Frozen, Health, ReleaseSpec, Resources, ServiceSpec, Target
+from slipway.release import (
+    Frozen,
+    Health,
+    KubernetesSpec,
+    ReleaseSpec,
+    Resources,
+    ServiceSpec,
+    Target,
+)
 from slipway.source import Source
 from slipway.strict_yaml import MAX_BYTES
 
@@ -242,9 +250,10 @@ def release_spec(
         services=tuple(_service(candidate, environment, name) for name in appfile.images),
         front=appfile.front or "",
         port=place.port,
-        strategy=place.strategy,
+        strategy=place.strategy or "",
         secrets={name: secret_versions[name] for name in appfile.secrets},
         health=_health(place),
+        kubernetes=_kubernetes(place),
     )
 
 
@@ -284,6 +293,12 @@ def _service(candidate: Candidate, environment: str, name: str) -> ServiceSpec:
         writable=image.writable,
         stop_seconds=image.stop_seconds,
     )
+
+
+def _kubernetes(place: Environment) -> KubernetesSpec | None:
+    if not place.namespace or not place.service_account:
+        return None
+    return KubernetesSpec(namespace=place.namespace, service_account=place.service_account)
 
 
 def _health(place: Environment) -> Health:

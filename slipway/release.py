@@ -7,8 +7,16 @@ resources. It is recorded whole in the ledger, so that a rollback deploys exactl
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
+from slipway.appfile_fields import Namespace, ServiceAccount
 from slipway.canonical import content_digest
 from slipway.errors import BadInput
 from slipway.names import ConfigKey, Name, ReferenceText, check_name, short_digest
@@ -78,6 +86,13 @@ class ServiceSpec(Frozen):
         return self.image.partition("@")[2]
 
 
+class KubernetesSpec(Frozen):
+    """Where on a cluster a release runs, and as whom; neither is secret."""
+
+    namespace: Namespace
+    service_account: ServiceAccount
+
+
 class ReleaseSpec(Frozen):
     """Everything that runs together in one environment.
 
@@ -86,6 +101,8 @@ class ReleaseSpec(Frozen):
         front: name of the service that receives traffic.
         port: where users reach it on the platform's address.
         secrets: runtime secret name to version; never a value.
+        kubernetes: absent on other platforms, also from what is written, so that the ids of their
+            releases on record stay as they are.
     """
 
     target: Target
@@ -96,6 +113,14 @@ class ReleaseSpec(Frozen):
     strategy: str = "blue-green"
     secrets: dict[Name, str] = {}
     health: Health = Health()
+    kubernetes: KubernetesSpec | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_absent(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        value: dict[str, Any] = written(self)
+        if self.kubernetes is None:
+            del value["kubernetes"]
+        return value
 
     @cached_property
     def id(self) -> str:

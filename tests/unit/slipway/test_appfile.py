@@ -115,6 +115,36 @@ def test_an_explicit_gate_wins_over_the_default():
     assert (gate.approvals, gate.timeout) == (0, timedelta(minutes=30))
 
 
+def on_kubernetes(**changes):
+    value = copy.deepcopy(VALID)
+    value["environments"]["dev"] |= {"platform": "kubernetes"} | changes
+    return parse(written(value))
+
+
+def test_kubernetes_fills_in_where_as_whom_and_how():
+    """S0-22: namespace and service account are config, and live in the app file."""
+    dev, stage = (on_kubernetes().environments[name] for name in ("dev", "stage"))
+    assert (dev.namespace, dev.service_account, dev.strategy) == ("shop-dev", "shop", "rolling")
+    assert (stage.namespace, stage.service_account, stage.strategy) == (None, None, "blue-green")
+
+
+@pytest.mark.parametrize("platform", ["kubernetes", "slipway-kubernetes-platform/eks"])
+@pytest.mark.parametrize("strategy", ["rolling", "recreate", "blue-green"])
+def test_kubernetes_takes_what_is_written(platform, strategy):
+    given = {"namespace": "team-a", "service_account": "shop.web", "strategy": strategy}
+    dev = on_kubernetes(platform=platform, **given).environments["dev"]
+    assert {key: getattr(dev, key) for key in given} == given
+
+
+def test_environments_on_kubernetes_may_share_a_port():
+    value = copy.deepcopy(VALID)
+    for environment in value["environments"].values():
+        environment |= {"platform": "kubernetes", "port": 80}
+    found = parse(written(value))
+    assert [e.port for e in found.environments.values()] == [80, 80, 80]
+    assert parse(dump(found)) == found
+
+
 def test_the_more_specific_config_wins():
     value = copy.deepcopy(VALID)
     value["config"] = {"A": "app", "B": "app", "C": "app"}

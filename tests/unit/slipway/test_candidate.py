@@ -20,6 +20,7 @@ from slipway.candidate import (
 from slipway.errors import BadInput, Refused, SecretMissing, Tampered
 from slipway.names import Reference, parse_reference
 from slipway.oci import MANIFEST_TYPE
+from slipway.release import KubernetesSpec, parse_spec
 from slipway.source import Source, without_credentials
 from slipway.statement import PROVENANCE_TYPE, SBOM_TYPE, VERDICT_TYPE
 
@@ -215,6 +216,22 @@ def test_a_commit_that_changes_nothing_that_runs_keeps_the_specification():
     assert release_spec(later, "dev", versions).id == release_spec(build(), "dev", versions).id
     other = release_spec(build(), "dev", {"database-url": "4"})
     assert other.id != release_spec(build(), "dev", versions).id
+
+
+def test_releases_on_record_keep_their_ids():
+    """E7: what Kubernetes needs adds nothing to a specification that runs elsewhere."""
+    spec = release_spec(build(), "dev", {"database-url": "3"})
+    assert spec.id == "17bda17384f3"
+    assert "kubernetes" not in spec.model_dump(mode="json")
+    assert parse_spec(spec.model_dump(mode="json")) == spec
+
+
+def test_the_specification_says_where_on_a_cluster_and_as_whom():
+    cluster = APPFILE.replace(b"port: 8001", b"port: 80\n    platform: kubernetes")
+    spec = release_spec(build(appfile_data=cluster), "dev", {"database-url": "3"})
+    assert spec.kubernetes == KubernetesSpec(namespace="links-dev", service_account="links")
+    assert (spec.platform, spec.strategy, spec.port) == ("kubernetes", "rolling", 80)
+    assert parse_spec(spec.model_dump(mode="json")).id == spec.id
 
 
 def test_refuses_an_unknown_environment_with_the_nearest():
