@@ -1,4 +1,4 @@
-"""`slipway ci`: what the Jenkinsfile prints at its end, and tells GitHub on its way.
+"""`slipway ci`: what the Jenkinsfile prints and mails at its end, and tells GitHub on its way.
 
 None of these turns a build red: they tell how it went and do not judge it.
 """
@@ -6,6 +6,7 @@ None of these turns a build red: they tell how it went and do not judge it.
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,8 +22,10 @@ from slipway.ci import (
     summary_box,
 )
 from slipway.ci_failure import LONGEST_FILE, Failure, failure_of_run, parse_failure
+from slipway.ci_mail import GREEN, SECRET_VARIABLES, mail_settings, masked, report
 from slipway.ci_status import StatusContext, StatusState
 from slipway.cli.commit_status import report_status
+from slipway.cli.mail import deliver
 from slipway.cli.prefect_api import PrefectApi
 from slipway.errors import SlipwayError
 from slipway.terminal import err
@@ -46,10 +49,7 @@ def summary(
     candidate: Annotated[str, typer.Option(help="The candidate, where none was built.")] = "",
 ) -> None:
     """Print the audit summary; what is not known is shown as unknown."""
-    digests = parse_digests(_text(output_dir / "image-digest.env"))
-    digests.update({"CANDIDATE": candidate} if candidate else {})
-    where = environment or changed_environment(os.environ, digests)
-    _print(summary_box(build_of(os.environ), digests, status, where, app))
+    _print(_summary(output_dir, status, environment, app, candidate))
 
 
 @ci.command()
@@ -58,9 +58,7 @@ def failure(
     output_dir: OutputDir = Path("slipway-out"),
 ) -> None:
     """Print what failed, whose issue it is, the evidence and the next command."""
-    build = build_of(os.environ)
-    found, why = _find_failure(output_dir / "failure.json", build.run_tag)
-    _print(failure_box(build, stage, found, why))
+    _print(_failure(output_dir, stage))
 
 
 @ci.command()
@@ -86,6 +84,54 @@ def status(
         err().print(escape(f"  next: {error.next_step or 'none'}"))
     else:
         err().print(escape(said))
+
+
+@ci.command()
+def mail(
+    status: Annotated[str, typer.Option(help="The build's result, as SUCCESS or FAILURE.")],
+    stage: Annotated[str, typer.Option(help="The stage that failed, if one did.")] = "",
+    output_dir: OutputDir = Path("slipway-out"),
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where it is not sent.")] = False,
+) -> None:
+    """Send the boxes of a build to SLIPWAY_MAIL_TO. A mail that cannot be sent only warns."""
+    try:
+        said = _mail(status, stage, output_dir)
+    except SlipwayError as error:
+        if strict:
+            raise
+        err().print(escape(f"warning: the report was not mailed: {error}"))
+        err().print(escape(f"  next: {error.next_step or 'none'}"))
+    else:
+        err().print(escape(said))
+
+
+def _mail(status: str, stage: str, output_dir: Path) -> str:
+    """What came of it, as one line."""
+    settings = mail_settings()
+    if settings is None:
+        return "no mail: SLIPWAY_MAIL_TO names nobody"
+    if not settings.wants(status):
+        return f"no mail: SLIPWAY_MAIL_ON={settings.on}"
+    boxes = _summary(output_dir, status, app=os.environ.get("APP", ""))
+    boxes += _failure(output_dir, stage) if status != GREEN else []
+    lines = masked(boxes, (os.environ.get(name, "") for name in SECRET_VARIABLES))
+    deliver(report(settings, build_of(os.environ), status, lines, datetime.now(UTC)), settings)
+    return f"report mailed to {settings.to}"
+
+
+def _summary(
+    output_dir: Path, status: str, environment: str = "", app: str = "", candidate: str = ""
+) -> list[str]:
+    digests = parse_digests(_text(output_dir / "image-digest.env"))
+    digests.update({"CANDIDATE": candidate} if candidate else {})
+    where = environment or changed_environment(os.environ, digests)
+    return summary_box(build_of(os.environ), digests, status, where, app)
+
+
+def _failure(output_dir: Path, stage: str) -> list[str]:
+    build = build_of(os.environ)
+    found, why = _find_failure(output_dir / "failure.json", build.run_tag)
+    return failure_box(build, stage, found, why)
 
 
 def _find_failure(path: Path, run_tag: str) -> tuple[Failure | None, str]:

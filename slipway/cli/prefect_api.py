@@ -7,11 +7,13 @@ import os
 from typing import Any, Self
 
 import httpx
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
 from slipway.errors import Unreachable
 from slipway.release import Target
 
 SECONDS = 5.0
+ATTEMPTS = 5
 HOLDER = "holder:"
 RECOVER = "/deployments/name/recover/recover"
 
@@ -74,10 +76,12 @@ class PrefectApi:
         runs: list[dict[str, Any]] = self._send("POST", "/flow_runs/filter", body)
         return runs[0] if runs else None
 
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        return self._client.request(method, path, json=body).raise_for_status()
+
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
-            answer = self._client.request(method, path, json=body)
-            answer.raise_for_status()
+            answer = _patiently(self._ask)(method, path, body)
         except httpx.HTTPError as error:
             raise Unreachable(
                 "the Prefect server did not answer",
@@ -85,3 +89,20 @@ class PrefectApi:
                 next_step="slipway doctor; the ledger is kept without it",
             ) from None
         return answer.json()
+
+
+def _is_busy(error: BaseException) -> bool:
+    return (
+        isinstance(error, httpx.HTTPStatusError)
+        and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    )
+
+
+# A server on SQLite answers 503 while others write; asking goes on for about 1.5 s. Every request
+# here may be sent twice: what starts a run carries an idempotency key.
+_patiently = retry(
+    retry=retry_if_exception(_is_busy),
+    stop=stop_after_attempt(ATTEMPTS),
+    wait=wait_exponential(multiplier=0.1),
+    reraise=True,
+)

@@ -58,6 +58,8 @@ def server_environment(settings: StackSettings, encryption_key: str) -> dict[str
 
     Prefect takes the key only from there; without it, it would keep the key beside the secrets.
     Only its own UI may call it from a browser; Prefect's default is any site.
+    Task runs are recorded once a second: written one by one, right after each event, they keep
+    SQLite locked just when a flow calls the next one, and its client then waits two seconds.
     """
     origins = [settings.prefect_url, f"http://localhost:{settings.prefect_port}"]
     return {
@@ -65,6 +67,8 @@ def server_environment(settings: StackSettings, encryption_key: str) -> dict[str
         "PREFECT_SERVER_ENCRYPTION_KEY": encryption_key,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
         "PREFECT_SERVER_UI_API_URL": settings.prefect_api,
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

@@ -22,6 +22,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[tuple[str, str, Any, str | None]] = []
         self.status = 200
+        self.busy = 0
 
     @property
     def url(self) -> str:
@@ -41,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
             tags = ["app:shop", "holder:host:7"]
             answer = [{"id": "r1", "tags": tags}, {"id": "r2", "tags": []}]
         text = json.dumps(answer).encode()
-        self.send_response(self.server.status)
+        self.server.busy -= 1
+        self.send_response(self.server.status if self.server.busy < 0 else 503)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -102,6 +104,15 @@ def test_failing_server_is_unreachable(server: Server, api: PrefectApi) -> None:
     server.status = 503
     with pytest.raises(Unreachable, match="Prefect server"):
         api.start_recover(TARGET, 7)
+
+
+def test_busy_server_is_asked_again(server: Server, api: PrefectApi) -> None:
+    """A1: SQLite that is locked for a moment does not keep a recovery from its deployment."""
+    server.busy = 3
+    api.start_recover(TARGET, 7)
+    asked = [path for _, path, _, _ in server.seen]
+    assert asked[:4] == ["/api/deployments/name/recover/recover"] * 4
+    assert asked[4:] == ["/api/deployments/d1/create_flow_run"]
 
 
 def test_no_server_is_no_api(monkeypatch: pytest.MonkeyPatch) -> None:
