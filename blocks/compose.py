@@ -19,7 +19,9 @@ from slipway.access import FORMAT_CHECKED, access_body
 from slipway.admission import Admission
 from slipway.appfile import Environment
 from slipway.audit import hold_to_checkpoint
-from slipway.candidate import Candidate, environment_of, read_candidate, release_spec
+from slipway.bundles import Bundles, ReadsManifests
+from slipway.candidate import Candidate, environment_of, read_candidate
+from slipway.candidate_spec import release_spec
 from slipway.checkpoint import Witness
 from slipway.claim import open_claim
 from slipway.directory_store import DirectoryStore
@@ -127,7 +129,7 @@ class Installation:
     def tools(self, target: Target, platform: str, door: Door) -> Tools:
         """What the engine works with on that target."""
         return Tools(
-            platform=self.platforms(self.settings, platform),
+            platform=self.platform(platform),
             ledger=self.ledger(target),
             secrets=LateSecrets(self, target),
             perform=door.perform,
@@ -141,7 +143,18 @@ class Installation:
     def observed(self, target: Target) -> str | None:
         """Id of the specification that serves, as the target itself says."""
         name = platform_of(self.ledger(target).records())
-        return self.platforms(self.settings, name).observe(target).serving
+        return self.platform(name).observe(target).serving
+
+    def platform(self, name: str) -> Platform:
+        """The platform of that name; one that applies manifests finds them beside the ledger.
+
+        Raises:
+            BadInput: there is none. Unreachable: its engine does not answer.
+        """
+        platform = self.platforms(self.settings, name)
+        if isinstance(platform, ReadsManifests):
+            platform.read_manifests_by(Bundles(self.store))
+        return platform
 
     def witness(self, target: Target, door: Door) -> Witness:
         """Writes a signed checkpoint, elsewhere, of each claim that was closed."""
@@ -228,9 +241,12 @@ class Release:
         versions = secret_versions(
             self.installation.secrets(self.target), names, self.ledger.records(), self.door.note
         )
+        spec = release_spec(self.candidate, self.target.environment, versions)
+        if bundle := self.candidate.bundle(self.target.environment):
+            Bundles(self.installation.store).keep(spec, bundle)
         return Order(
             candidate=str(self.candidate.reference),
-            spec=release_spec(self.candidate, self.target.environment, versions),
+            spec=spec,
             requested_by=self.requested_by,
             key=key,
             again=again,

@@ -18,6 +18,7 @@ from slipway.appfile_errors import bad_app_file, problems_of
 from slipway.appfile_fields import (
     Argv,
     ConfigValue,
+    FolderPath,
     InsidePath,
     MountPath,
     Namespace,
@@ -137,6 +138,8 @@ class Environment(Section):
     """Kubernetes namespace, of this environment alone; APP-ENVIRONMENT by default."""
     service_account: ServiceAccount | None = None
     """Kubernetes service account of the pods; APP by default."""
+    manifests: FolderPath | None = None
+    """Folder of plain Kubernetes manifests; by default that of the app, else they are generated."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Containers of each image."""
     port: Port
@@ -167,6 +170,8 @@ class AppFile(Section):
     """Runtime secrets, mounted as files /run/secrets/NAME."""
     config: Config = Field(default_factory=dict)
     """Environment variables of every image and environment; not secret."""
+    manifests: FolderPath | None = None
+    """Folder of plain Kubernetes manifests, of every environment that names no other."""
     scan: ScanPolicy = ScanPolicy()
     tests: Annotated[tuple[Argv, ...], Field(max_length=50)] = ()
     """Commands that `integrate` runs before it builds: lists of arguments, no shell."""
@@ -218,6 +223,12 @@ def config_of(appfile: AppFile, environment: str, image: str) -> dict[str, str]:
         **appfile.images[image].config,
         **appfile.environments[environment].config,
     }
+
+
+def manifest_folders(appfile: AppFile) -> list[str]:
+    """The folders of manifests that environments use, by name."""
+    places = appfile.environments.values()
+    return sorted({place.manifests for place in places if place.manifests})
 
 
 class _SchemaInFileWords(GenerateJsonSchema):

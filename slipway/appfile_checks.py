@@ -142,13 +142,16 @@ def _namespaces(appfile: "AppFile") -> Iterator[Problem]:
 
 def _platforms(appfile: "AppFile") -> Iterator[Problem]:
     """What only Kubernetes has, asked for elsewhere."""
+    if appfile.manifests and not any(map(on_kubernetes, _platforms_of(appfile))):
+        allowed = "an environment with platform: kubernetes"
+        yield Problem(("manifests",), "no environment uses them", appfile.manifests, allowed)
     for name, environment in appfile.environments.items():
         if on_kubernetes(environment.platform):
             continue
-        for key in ("namespace", "service_account"):
+        for key in ("namespace", "service_account", "manifests"):
             if value := getattr(environment, key):
                 path = ("environments", name, key)
-                yield Problem(path, "only Kubernetes has one", value, "platform: kubernetes")
+                yield Problem(path, "for Kubernetes alone", value, "platform: kubernetes")
         if environment.strategy not in (None, "blue-green"):
             yield Problem(
                 ("environments", name, "strategy"),
@@ -156,6 +159,10 @@ def _platforms(appfile: "AppFile") -> Iterator[Problem]:
                 found=environment.strategy,
                 allowed="blue-green; on Kubernetes rolling and recreate as well",
             )
+
+
+def _platforms_of(appfile: "AppFile") -> list[str]:
+    return [environment.platform for environment in appfile.environments.values()]
 
 
 def _suppressions(appfile: "AppFile") -> Iterator[Problem]:

@@ -20,7 +20,7 @@ def resolved(appfile: "AppFile") -> "AppFile":
             update={
                 "after": _after(names, name, environment),
                 "gate": _gate(name, environment.gate),
-                **_platform(appfile.app, name, environment),
+                **_platform(appfile, name, environment),
             }
         )
         for name, environment in appfile.environments.items()
@@ -42,11 +42,14 @@ def _gate(name: str, given: "Gate") -> "Gate":
     return given.model_copy(update=missing)
 
 
-def _platform(app: str, name: str, environment: "Environment") -> dict[str, Any]:
+def _platform(appfile: "AppFile", name: str, environment: "Environment") -> dict[str, Any]:
     if not on_kubernetes(environment.platform):
         return {"strategy": environment.strategy or "blue-green"}
     return {
         "strategy": environment.strategy or "rolling",
-        "namespace": environment.namespace or default_namespace(app, name),
-        "service_account": environment.service_account or app,
+        "namespace": environment.namespace or default_namespace(appfile.app, name),
+        "service_account": environment.service_account or appfile.app,
+        "manifests": environment.manifests
+        if "manifests" in environment.model_fields_set
+        else appfile.manifests,
     }

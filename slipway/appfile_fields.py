@@ -70,6 +70,17 @@ InsidePath = Annotated[
         200,
     ),
 ]
+FolderPath = Annotated[
+    str,
+    *_matching(
+        f"{_INSIDE}/?",
+        "folder",
+        "a folder inside the app's tree as in deploy/base: no .., no space, no dash, dot or slash "
+        "first",
+        200,
+    ),
+    AfterValidator(lambda path: path.removesuffix("/")),
+]
 MountPath = Annotated[
     str,
     *_matching(_MOUNT, "mount point", "an absolute path as in /var/cache, without ..", 200),

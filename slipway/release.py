@@ -19,7 +19,7 @@ from pydantic import (
 from slipway.appfile_fields import Namespace, ServiceAccount
 from slipway.canonical import content_digest
 from slipway.errors import BadInput
-from slipway.names import ConfigKey, Name, ReferenceText, check_name, short_digest
+from slipway.names import ConfigKey, Digest, Name, ReferenceText, check_name, short_digest
 
 
 class Frozen(BaseModel):
@@ -87,10 +87,16 @@ class ServiceSpec(Frozen):
 
 
 class KubernetesSpec(Frozen):
-    """Where on a cluster a release runs, and as whom; neither is secret."""
+    """Where on a cluster a release runs, and as whom; neither is secret.
+
+    Attributes:
+        manifests: digest of the bundle that is applied (slipway.manifests), None where objects are
+            generated. Its bytes lie beside the ledger under this digest.
+    """
 
     namespace: Namespace
     service_account: ServiceAccount
+    manifests: Digest | None = None
 
 
 class ReleaseSpec(Frozen):

@@ -1,4 +1,4 @@
-"""YAML as we take it: one document of plain data that every reader reads alike.
+"""YAML as we take it: documents of plain data that every reader reads alike.
 
 No tags, anchors, aliases, directives or duplicate keys. A plain word that YAML 1.1 and 1.2 read
 differently (`no`, `1e3`, `0777`, `12:30`) is refused where it stands, instead of being guessed.
@@ -6,6 +6,7 @@ differently (`no`, `1e3`, `0777`, `12:30`) is refused where it stands, instead o
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -79,9 +80,24 @@ def load(data: bytes, source: str) -> Document:
     Raises:
         BadInput: larger than 64 KiB, not UTF-8, not YAML, or outside of what we take.
     """
-    text = _decode(data, source)
+    with _as_bad_input(source):
+        return _Reader(_decode(data, source, MAX_BYTES), source).document()
+
+
+def load_all(data: bytes, source: str, max_bytes: int, max_depth: int) -> list[Document]:
+    """The documents in `data`, in order; those that hold nothing are left out.
+
+    Raises:
+        BadInput: larger or deeper than allowed, or as `load`.
+    """
+    with _as_bad_input(source):
+        return list(_Reader(_decode(data, source, max_bytes), source, max_depth).documents())
+
+
+@contextmanager
+def _as_bad_input(source: str) -> Iterator[None]:
     try:
-        return _Reader(text, source).document()
+        yield
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise _bad(source, f"line {line} is not YAML", found=str(error.problem)) from error
@@ -91,9 +107,9 @@ def load(data: bytes, source: str) -> Document:
         raise _bad(source, "not YAML", found=str(error).splitlines()[0]) from error
 
 
-def _decode(data: bytes, source: str) -> str:
-    if len(data) > MAX_BYTES:
-        raise _bad(source, "too large", found=f"{len(data)} bytes", allowed=f"{MAX_BYTES} bytes")
+def _decode(data: bytes, source: str, limit: int) -> str:
+    if len(data) > limit:
+        raise _bad(source, "too large", found=f"{len(data)} bytes", allowed=f"{limit} bytes")
     try:
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -120,8 +136,9 @@ def _bad(
 class _Reader:
     """Turns the parser's events into plain data, refusing on the way."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, depth: int = MAX_DEPTH) -> None:
         self._source = source
+        self._depth = depth
         self._events: Iterator[Any] = yaml.parse(text, Loader=yaml.SafeLoader)
         self._lines: dict[Path, int] = {}
         self._texts: dict[Path, str] = {}
@@ -131,13 +148,27 @@ class _Reader:
         start = next(self._events)
         if not isinstance(start, yaml.DocumentStartEvent):
             raise _bad(self._source, "empty", found="no document", allowed="an app file")
+        value = self._value(start)
+        after = next(self._events)
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise self._refuse(after, (), "a second document", "one document")
+        return self._document(start, value)
+
+    def documents(self) -> Iterator[Document]:
+        next(self._events)
+        while isinstance(start := next(self._events), yaml.DocumentStartEvent):
+            self._lines, self._texts = {}, {}
+            if (value := self._value(start)) is not None:
+                yield self._document(start, value)
+
+    def _value(self, start: Any) -> Json:
         if start.version or start.tags:
             raise self._refuse(start, (), "a directive", "no % lines")
         value = self._node(next(self._events), ())
         next(self._events)
-        after = next(self._events)
-        if not isinstance(after, yaml.StreamEndEvent):
-            raise self._refuse(after, (), "a second document", "one document")
+        return value
+
+    def _document(self, start: Any, value: Json) -> Document:
         if not isinstance(value, dict):
             raise self._refuse(start, (), type(value).__name__, "keys with values")
         return Document(value, self._lines, self._texts)
@@ -145,8 +176,8 @@ class _Reader:
     def _node(self, event: Any, path: Path) -> Json:
         self._lines[path] = event.start_mark.line + 1
         self._refuse_indirection(event, path)
-        if len(path) > MAX_DEPTH:
-            raise self._refuse(event, path, "deeper nesting", f"{MAX_DEPTH} levels")
+        if len(path) > self._depth:
+            raise self._refuse(event, path, "deeper nesting", f"{self._depth} levels")
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):

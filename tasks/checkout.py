@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from blocks.builders.docker import plan_image
 from blocks.builders.git import Checkout, GitTree, checked_out
 from blocks.builders.inputs import PlannedImage
 from blocks.builders.keys import recall
-from slipway.appfile import SOURCE, AppFile, parse
+from blocks.builders.manifests import read_bundle
+from slipway.appfile import SOURCE, AppFile, manifest_folders, parse
 from slipway.strict_yaml import MAX_BYTES
 from tasks.acts import act
 from tasks.notes import note
@@ -23,6 +24,7 @@ class Work:
     """One run of integrate.
 
     Attributes:
+        bundles: folder of the app file to the packed manifests in it.
         app: folder for the clean copy; empty until `copied`.
         scratch: folder for everything else that must not outlive the run.
     """
@@ -30,6 +32,7 @@ class Work:
     tree: GitTree
     appfile_data: bytes
     appfile: AppFile
+    bundles: Mapping[str, bytes]
     app: Path
     scratch: Path
 
@@ -51,7 +54,7 @@ async def open_work(app_dir: Path, *, dev: bool) -> AsyncIterator[Work]:
     """The app's source as git sees it; everything made for the run is removed afterwards.
 
     Raises:
-        BadInput: no repository, no commit, or an app file that is not valid.
+        BadInput: no repository, no commit, or an app file or manifests that are not valid.
         Refused: uncommitted changes, unless `dev`.
     """
     with (
@@ -63,7 +66,9 @@ async def open_work(app_dir: Path, *, dev: bool) -> AsyncIterator[Work]:
         app.mkdir()
         scratch.mkdir(mode=0o700)
         data = tree.read(SOURCE, limit=MAX_BYTES)
-        work = Work(tree, data, parse(data, SOURCE), app, scratch)
+        appfile = parse(data, SOURCE)
+        bundles = {folder: read_bundle(tree, folder) for folder in manifest_folders(appfile)}
+        work = Work(tree, data, appfile, bundles, app, scratch)
         note(f"{work.appfile.app} at {work.version[:20]} by {work.checkout.author}")
         yield work
 

@@ -44,7 +44,7 @@ class Known:
 
 def candidate_of(work: Work, images: Mapping[str, Reference]) -> Candidate:
     """The candidate of this source and these images. Pure."""
-    return build_candidate(work.appfile_data, work.checkout.source, images)
+    return build_candidate(work.appfile_data, work.checkout.source, images, bundles=work.bundles)
 
 
 async def look_up(tier: BuildTier, work: Work, planned: Sequence[PlannedImage]) -> Known:

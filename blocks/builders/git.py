@@ -57,6 +57,16 @@ class Checkout:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something in a folder that git holds; a plain file where `mode` starts with 100."""
+
+    path: str
+    mode: str
+    size: int
+    blob: str
+
+
 def git(folder: Path, *argv: str, env: Mapping[str, str] | None = None) -> bytes:
     """Output of one git command that neither asks, hooks, nor speaks to a network.
 
@@ -190,6 +200,12 @@ def _subtree(top: Path, tree: str, path: str, env: dict[str, str]) -> str:
     return found
 
 
+def _entry(line: bytes) -> Entry:
+    told, _, path = line.partition(b"\t")
+    mode, _, blob, size = told.decode().split()
+    return Entry(os.fsdecode(path), mode, int(size) if size.isdigit() else 0, blob)
+
+
 class GitTree:
     """The contents of a checkout, read from git alone: ignored and stray files do not exist."""
 
@@ -228,6 +244,20 @@ class GitTree:
         if size > limit:
             raise BadInput(f"{path!a} is too large", found=f"{size} bytes", allowed=f"{limit}")
         return git(top, "cat-file", "blob", blob, env=self._env)
+
+    def entries(self, path: str) -> list[Entry]:
+        """Everything in a folder and below it, by path from there; sizes in bytes.
+
+        Raises:
+            BadInput: there is no such folder in git.
+        """
+        argv = ("ls-tree", "-r", "-l", "-z", "--full-tree", self.tree_of(path))
+        listed = git(self.checkout.top, *argv, env=self._env).split(b"\0")
+        return [_entry(line) for line in listed if line]
+
+    def blob(self, entry: Entry) -> bytes:
+        """The contents of an entry, whose size the caller looked at."""
+        return git(self.checkout.top, "cat-file", "blob", entry.blob, env=self._env)
 
     def copy_to(self, folder: Path) -> None:
         """A clean checkout of the app in an empty folder, all times those of the commit."""

@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.attachment import ENVELOPE_TYPE
-from slipway.candidate import (
-    APPFILE_TYPE,
-    MEDIA_TYPE,
-    Contents,
-    build_candidate,
-    read_candidate,
-    release_spec,
-)
+from slipway.candidate import build_candidate, read_candidate
+from slipway.candidate_contents import APPFILE_TYPE, MEDIA_TYPE, Contents
+from slipway.candidate_spec import release_spec
+from slipway.canonical import canonical_json, sha256_digest
 from slipway.errors import BadInput, Refused, SecretMissing, Tampered
+from slipway.manifests import BUNDLE_TYPE, pack
 from slipway.names import Reference, parse_reference
 from slipway.oci import MANIFEST_TYPE
 from slipway.release import KubernetesSpec, parse_spec
@@ -227,11 +224,77 @@ def test_releases_on_record_keep_their_ids():
 
 
 def test_the_specification_says_where_on_a_cluster_and_as_whom():
+    """S0-22: without a secret."""
     cluster = APPFILE.replace(b"port: 8001", b"port: 80\n    platform: kubernetes")
     spec = release_spec(build(appfile_data=cluster), "dev", {"database-url": "3"})
     assert spec.kubernetes == KubernetesSpec(namespace="links-dev", service_account="links")
     assert (spec.platform, spec.strategy, spec.port) == ("kubernetes", "rolling", 80)
     assert parse_spec(spec.model_dump(mode="json")).id == spec.id
+
+
+CLUSTER = (
+    APPFILE
+    + b"""  edge: {platform: kubernetes, manifests: deploy/edge/, port: 80}
+  far: {platform: kubernetes, manifests: deploy, port: 80}
+  near: {platform: kubernetes, port: 80}
+"""
+)
+BUNDLE = pack("deploy", {"a.yaml": b"apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"})
+EDGE = pack("deploy", {"a.yaml": b"apiVersion: v1\nkind: Service\nmetadata: {name: edge}\n"})
+BUNDLES = {"deploy": BUNDLE, "deploy/edge": EDGE}
+
+
+def test_a_candidate_without_manifests_keeps_its_digest():
+    """E7: what is on record and in registries stays what it is."""
+    known = "sha256:f25adce69556bd6a1369addbb0d3bead811c40051fd570f4455b2923cef11f14"
+    assert build().digest == known
+    assert "manifests" not in build().contents.model_dump(mode="json")
+
+
+def test_manifests_travel_in_the_candidate_by_folder():
+    candidate = build(appfile_data=CLUSTER, bundles=dict(reversed(BUNDLES.items())))
+    assert candidate.digest == build(appfile_data=CLUSTER, bundles=BUNDLES).digest
+    types = [layer["mediaType"] for layer in json.loads(candidate.manifest())["layers"]]
+    assert types == [APPFILE_TYPE, BUNDLE_TYPE, BUNDLE_TYPE]
+    again = read(candidate)
+    assert (again.digest, again.bundles) == (candidate.digest, BUNDLES)
+    found = [again.bundle(name) for name in ("dev", "edge", "far", "near")]
+    assert found == [None, EDGE, BUNDLE, None]
+
+
+def test_other_manifests_are_another_candidate_and_release():
+    versions = {"database-url": "3"}
+    one = build(appfile_data=CLUSTER, bundles=BUNDLES)
+    other = build(appfile_data=CLUSTER, bundles=BUNDLES | {"deploy": EDGE})
+    assert one.digest != other.digest
+    assert release_spec(one, "far", versions).id != release_spec(other, "far", versions).id
+    assert release_spec(one, "edge", versions).id == release_spec(other, "edge", versions).id
+    assert release_spec(one, "far", versions).kubernetes.manifests == sha256_digest(BUNDLE)
+
+
+@pytest.mark.parametrize(
+    "bundles", [{}, {"deploy": BUNDLE}, BUNDLES | {"more": BUNDLE}, BUNDLES | {"deploy": b"[]"}]
+)
+def test_refuses_other_folders_than_the_app_file_names(bundles):
+    with pytest.raises(BadInput):
+        build(appfile_data=CLUSTER, bundles=bundles)
+
+
+def test_refuses_manifests_that_were_changed_left_out_or_added():
+    """F4: each layer is held to the digest in the manifest, and the config to the layers."""
+    candidate = build(appfile_data=CLUSTER, bundles=BUNDLES)
+    blobs = stored(candidate)
+    bundle = candidate.blobs()[2].digest
+    with pytest.raises(Tampered, match="deploy was changed in the registry"):
+        read(candidate, blobs=blobs | {bundle: EDGE})
+    outline = json.loads(candidate.manifest())
+    for layers in (outline["layers"][:2], outline["layers"] + outline["layers"][2:]):
+        data = canonical_json(outline | {"layers": layers})
+        with pytest.raises(BadInput, match="other layers than its config lists"):
+            read(candidate, data, blobs, Reference(candidate.repository, sha256_digest(data)))
+    swapped = canonical_json(outline | {"layers": [outline["layers"][n] for n in (0, 2, 1)]})
+    with pytest.raises(BadInput, match="not in the form that Slipway writes"):
+        read(candidate, swapped, blobs, Reference(candidate.repository, sha256_digest(swapped)))
 
 
 def test_refuses_an_unknown_environment_with_the_nearest():
@@ -281,7 +344,7 @@ def test_the_documented_contents_are_what_is_written():
 
 
 @pytest.mark.parametrize(
-    "kind", [MEDIA_TYPE, APPFILE_TYPE, MANIFEST_TYPE, ENVELOPE_TYPE, *PREDICATE_TYPES]
+    "kind", [MEDIA_TYPE, APPFILE_TYPE, BUNDLE_TYPE, MANIFEST_TYPE, ENVELOPE_TYPE, *PREDICATE_TYPES]
 )
 def test_every_media_type_is_documented(kind):
     assert f"`{kind}`" in DOC
