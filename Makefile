@@ -4,6 +4,8 @@
 
 LANES ?= unit,engine,prefect,chaos,jenkins
 ARGS ?=
+# Tests wait more than they compute: more workers than cores.
+WORKERS ?= 4
 bin := .venv/bin
 
 help: ## this page
@@ -19,8 +21,8 @@ up: venv ## start the local stack (registry, Prefect server, worker) and wait un
 down: venv ## stop the local stack; nothing is left behind
 	@$(bin)/slipway down --apps $(ARGS)
 
-test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins chooses, ARGS='-k word' goes to pytest
-	@$(bin)/python -m pytest --lanes="$(LANES)" $(ARGS)
+test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins chooses, WORKERS=0 takes one process, ARGS='-k word' goes to pytest
+	@$(bin)/python -m pytest --lanes="$(LANES)" --numprocesses="$(WORKERS)" $(ARGS)
 
 check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)
 	@$(bin)/python scripts/check.py $(ONLY)

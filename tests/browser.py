@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.workers import locked
+
 INSTALL = (
     ["apt-get", "update", "--quiet"],
     ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"],
@@ -25,14 +27,20 @@ FLAGS = (
 @cache
 def find_chromium() -> str | None:
     """Path of Chromium; where it is missing, root on Debian or Ubuntu gets it installed."""
-    if not shutil.which("chromium") and os.geteuid() == 0 and Path("/etc/debian_version").exists():
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for argv in INSTALL:
-            print(f"no chromium here: {' '.join(argv)}")
-            subprocess.run(
-                argv, env=environment, check=False, timeout=LONGEST_SECONDS, capture_output=True
-            )
+    with locked("installing"):
+        is_there = shutil.which("chromium") is not None
+        if not is_there and os.geteuid() == 0 and Path("/etc/debian_version").exists():
+            install_chromium()
     return shutil.which("chromium")
+
+
+def install_chromium() -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for argv in INSTALL:
+        print(f"no chromium here: {' '.join(argv)}")
+        subprocess.run(
+            argv, env=environment, check=False, timeout=LONGEST_SECONDS, capture_output=True
+        )
 
 
 @contextmanager

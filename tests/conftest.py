@@ -1,32 +1,35 @@
-"""Chooses lanes, orders them, gives each its time, and keeps the caller's environment out."""
+"""Chooses lanes, orders and shares their tests, gives each its time, keeps the environment out."""
 
 import os
-import tempfile
+import shutil
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
 
 from tests.lanes import (
     LANES,
     UNIT,
     UnknownLaneError,
     chosen,
+    engine_was_asked_for,
     lacks,
-    lacks_engine,
     lane_of,
     run_engine,
     strict,
 )
+from tests.sharing import Sharing, place
+from tests.workers import NAME, shared_home, turn
 
 hypothesis.settings.register_profile("slipway", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if strict(os.environ) else "slipway")
 
 LANE = pytest.StashKey[str]()
-_home = tempfile.TemporaryDirectory(prefix="slipway-tests-")
+ALONE = "alone"
+HOME = shared_home()
 
 
 def clean_environment() -> None:
@@ -34,8 +37,7 @@ def clean_environment() -> None:
     for name in list(os.environ):
         if name.startswith(("SLIPWAY_", "PREFECT_")) and not name.startswith("SLIPWAY_TEST_"):
             del os.environ[name]
-    os.environ["PREFECT_HOME"] = str(Path(_home.name) / "prefect")
-    os.environ["SLIPWAY_TEST_HOME"] = _home.name
+    os.environ["PREFECT_HOME"] = str(HOME / f"prefect{NAME}")
     os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
     os.environ["DO_NOT_TRACK"] = "1"
 
@@ -50,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for lane in LANES.values():
         config.addinivalue_line("markers", f"{lane.name}: {lane.about}")
+    config.addinivalue_line("markers", f"{ALONE}: measures time, beside no other test")
     try:
         chosen(config.getoption("lanes"))
     except UnknownLaneError as error:
@@ -57,9 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
-    if lacks_engine.cache_info().currsize:
+    if NAME:
+        return
+    if engine_was_asked_for():
         run_engine("down")
-    _home.cleanup()
+    shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    return Sharing(config, log)
 
 
 def marks(item: pytest.Item) -> list[str]:
@@ -77,10 +87,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if item.stash[LANE] in lanes]
-    items[:] = sorted(kept, key=lambda item: lanes.index(item.stash[LANE]))
+    if NAME:
+        items[:] = sorted(kept, key=lambda item: place(item.nodeid, alone=ALONE in marks(item)))
+    else:
+        items[:] = sorted(kept, key=lambda item: lanes.index(item.stash[LANE]))
     if not config.option.collectonly:
         # Installs and starts what is needed, before any test's time runs.
         lacks(name for item in items for name in marks(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Waits for its turn before any of its time runs."""
+    with turn(alone=ALONE in marks(item)):
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

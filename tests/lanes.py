@@ -21,9 +21,11 @@ from functools import cache
 from pathlib import Path
 
 from tests.rig.jenkins.tools import lacks_groovy
+from tests.workers import HOME, locked
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = "unit"
+ENGINE_ASKED = "engine-asked-for"
 
 
 @dataclass(frozen=True)
@@ -43,21 +45,33 @@ def lacks_nothing() -> str | None:
 
 @cache
 def lacks_engine() -> str | None:
-    """A Docker engine must answer; where we may, one is installed and started."""
-    done = run_engine("up")
+    """A Docker engine must answer; where we may, one is installed and started.
+
+    One process of a run does so; the others find the engine that it started.
+    """
+    with locked("installing"):
+        (Path(os.environ[HOME]) / ENGINE_ASKED).touch()
+        done = run_engine("up")
     return None if done.returncode == 0 else f"no Docker engine: {done.stdout.strip()}"
+
+
+def engine_was_asked_for() -> bool:
+    """Whether any process of this run asked, so that one may have been started."""
+    return (Path(os.environ[HOME]) / ENGINE_ASKED).exists()
 
 
 def run_engine(act: str) -> subprocess.CompletedProcess[str]:
     """`up` or `down` of `tests.engine`; what it says while working goes to the terminal."""
-    argv = [sys.executable, "-m", "tests.engine", act, os.environ["SLIPWAY_TEST_HOME"]]
+    argv = [sys.executable, "-m", "tests.engine", act, os.environ[HOME]]
     return subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
 
 
 @cache
 def lacks_jenkins() -> str | None:
     """Java and Groovy, installed where we may, and an engine."""
-    return lacks_groovy() or lacks_engine()
+    with locked("installing"):
+        reason = lacks_groovy()
+    return reason or lacks_engine()
 
 
 LANES = {

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from slipway.cli.stack.packages import obtain
 from slipway.errors import SlipwayError
+from tests.workers import HOME, locked
 
+UNPACKED = "unpacked"
 PACKAGES = ("libnginx-mod-http-js", "libnginx-mod-stream-js", "nginx")
 
 
@@ -31,13 +33,20 @@ class Nginx:
 @cache
 def find_nginx() -> Nginx | None:
     """nginx with njs; nothing, with the reason on the terminal, where it cannot be had."""
-    home = Path(os.environ["SLIPWAY_TEST_HOME"]) / "nginx"
+    home = Path(os.environ[HOME]) / "nginx"
+    found = Nginx(home / "usr/sbin/nginx", home / "usr/lib/nginx/modules")
     try:
-        debs = obtain(PACKAGES, home / "cache")
-        for deb in debs:
-            if deb.name.startswith(("nginx_", "libnginx-")):
-                subprocess.run(["dpkg-deb", "--extract", str(deb), str(home)], check=True)
+        with locked("nginx"):
+            if not (home / UNPACKED).exists():
+                unpack(home)
     except (SlipwayError, OSError, subprocess.CalledProcessError) as error:
         print(f"no nginx here: {error}")
         return None
-    return Nginx(home / "usr/sbin/nginx", home / "usr/lib/nginx/modules")
+    return found
+
+
+def unpack(home: Path) -> None:
+    for deb in obtain(PACKAGES, home / "cache"):
+        if deb.name.startswith(("nginx_", "libnginx-")):
+            subprocess.run(["dpkg-deb", "--extract", str(deb), str(home)], check=True)
+    (home / UNPACKED).touch()

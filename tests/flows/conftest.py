@@ -12,8 +12,9 @@ from tests.fakes.site import Site, make_site
 STORIES = ("deploy", "promote", "recover", "release", "rollback", "rollback_drill", "verify")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[None]:
+    """Down again before other tests run: they must find no server in the settings."""
     with (
         prefect_test_harness(server_startup_timeout=90),
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),

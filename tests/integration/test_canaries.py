@@ -24,7 +24,7 @@ from slipway.cli.stack.images import push_image
 from slipway.cli.stack.registry import Registry
 from tests.rig.canaries import Canary, Hit, Place, Sweep, text_canary
 from tests.rig.canary_world import CanaryWorld, LoudPrefect
-from tests.rig.docker_rig import remove_target
+from tests.rig.docker_rig import image_names, remove_target
 from tests.rig.places import Watch
 
 pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(900)]
@@ -57,11 +57,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanaryWorld]:
 
 def remove_images(engine: docker.DockerClient, world: CanaryWorld) -> None:
     """What the story built or pulled by name."""
-    for image in engine.images.list():
-        for name in image.tags:
-            if world.settings.registry in name or world.name in name:
-                with suppress(NotFound):
-                    engine.images.remove(name, force=True)
+    for name in image_names(engine):
+        if world.settings.registry in name or world.name in name:
+            with suppress(NotFound):
+                engine.images.remove(name, force=True)
 
 
 def tell_story(world: CanaryWorld) -> None:

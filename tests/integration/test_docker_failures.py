@@ -44,6 +44,7 @@ async def fail_under_load(
     return caught.value, tally, took
 
 
+@pytest.mark.alone
 async def test_a_crash_loop_is_told_after_the_second_crash(world: World) -> None:
     """C1: verdict within 10 s, with exit code and last log line; the old release serves."""
     bad = world.spec("bad", "crash", deadline=60)
@@ -55,6 +56,7 @@ async def test_a_crash_loop_is_told_after_the_second_crash(world: World) -> None
     assert set(tally.bodies) == {"good"}
 
 
+@pytest.mark.alone
 async def test_a_release_that_never_gets_ready_fails_at_its_deadline(world: World) -> None:
     """C3: within 2 s of the one deadline, which the message names; no request fails."""
     bad = world.spec("bad", "never-ready", deadline=5)
@@ -244,6 +246,7 @@ def test_a_dead_engine_is_unreachable(world: World) -> None:
     assert dead.evidence(world.spec())[0].name == "no evidence"
 
 
+@pytest.mark.alone
 def test_a_holder_that_must_stop_stops_while_it_waits(world: World) -> None:
     """N10: a rollback does not wait for the deadline of the deploy that it replaces."""
     world.deploy(world.spec("good"))

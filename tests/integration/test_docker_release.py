@@ -120,6 +120,7 @@ def test_a_set_of_two_images_moves_and_returns_together(world: World) -> None:
     assert world.get() == "200 one+one-back"
 
 
+@pytest.mark.alone
 def test_the_way_back_is_a_switch_to_warm_containers(world: World) -> None:
     """D5: nothing is started, so the way back takes no longer than its verification."""
     one, two = world.spec("one"), world.spec("two")

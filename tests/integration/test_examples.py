@@ -18,7 +18,8 @@ from docker.models.containers import Container
 from blocks.engines import connect_engine
 from slipway.appfile import AppFile, parse
 from slipway.lint import lint
-from tests.rig.docker_rig import free_port
+from tests.rig.docker_rig import image_names
+from tests.rig.ports import free_port
 
 pytestmark = pytest.mark.engine
 
@@ -85,8 +86,9 @@ class Shop:
     def close(self) -> None:
         for container in self.made:
             container.remove(force=True, v=True)
-        for image in self.engine.images.list(filters={"reference": f"{self.name}-*"}):
-            self.engine.images.remove(image.id, force=True)
+        for name in image_names(self.engine):
+            if name.startswith(f"{self.name}-"):
+                self.engine.images.remove(name, force=True)
         for network in self.engine.networks.list(names=[self.name]):
             network.remove()
         self.engine.close()

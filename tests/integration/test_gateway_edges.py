@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.rig.docker_rig import free_port
 from tests.rig.gateway import FOLDER, JENKINS, OPERATOR, SECRET, VARIABLE, WORD, GatewayRig
+from tests.rig.ports import free_port
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
 

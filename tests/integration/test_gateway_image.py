@@ -15,8 +15,8 @@ from docker.models.containers import Container
 from slipway.cli.stack.images import ImageStore
 from slipway.cli.stack.processes import wait_until
 from slipway.cli.stack.settings import default_cache
-from tests.rig.docker_rig import free_port
 from tests.rig.gateway import FOLDER, JENKINS, GatewayRig, refuses
+from tests.rig.ports import free_port
 
 pytestmark = [pytest.mark.prefect, pytest.mark.engine, pytest.mark.timeout(300)]
 USER = 65532

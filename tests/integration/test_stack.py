@@ -25,14 +25,9 @@ from slipway.cli.stack.stack import processes_of
 from slipway.cli.stack.trivy import trivy_environment
 from slipway.cli.stack.variables import read_environment
 from slipway.errors import Unreachable
+from tests.rig.ports import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.prefect, pytest.mark.timeout(300)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def new_settings(folder: Path) -> StackSettings:

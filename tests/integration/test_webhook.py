@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from slipway.cli.stack.prefect import base_environment
 from slipway.webhook import LONGEST_BODY, signature
-from tests.rig.docker_rig import free_port
+from tests.rig.ports import free_port
 
 SECRET = "0123456789abcdef-webhook"
 PUSH = json.dumps({"ref": "refs/heads/main", "after": "c" * 40}).encode()

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +21,9 @@ from slipway.cli.stack.settings import default_cache
 from slipway.cli.stack.trivy import VERSION, find_trivy, install_trivy
 from slipway.dsse import private_pem
 from slipway.settings import BuildSettings
-from tests.rig.docker_rig import CREDENTIALS, Rig, free_port
+from tests.rig.docker_rig import CREDENTIALS, Rig
+from tests.rig.ports import free_port
+from tests.workers import locked
 
 APPFILE = """
 app: {app}
@@ -38,6 +41,13 @@ def unheard(line: str) -> None:
     """Says nothing."""
 
 
+@cache
+def the_trivy() -> Path:
+    """The one on PATH, else the pinned one, downloaded by one worker and checked by each."""
+    with locked("trivy"):
+        return find_trivy() or install_trivy(default_cache() / "trivy" / VERSION, unheard)
+
+
 @dataclass
 class BuildWorld:
     """One agent and one app of the test's own."""
@@ -53,7 +63,7 @@ class BuildWorld:
         self.source.git("init", "--quiet", "--initial-branch=main")
         key = self.change_key()
         write_demo_database(self.folder / "trivy", datetime.now(UTC))
-        trivy = find_trivy() or install_trivy(default_cache() / "trivy" / VERSION, unheard)
+        trivy = the_trivy()
         self.variables = {
             "SLIPWAY_BUILD_REGISTRY": self.host,
             "SLIPWAY_BUILD_REGISTRY_USERNAME": CREDENTIALS["username"],

@@ -36,7 +36,8 @@ from slipway.ledger import Kind, Ledger, Record
 from slipway.release import Target
 from tests.rig import places
 from tests.rig.canaries import Canary, Place, key_canary, text_canary
-from tests.rig.docker_rig import TESTAPP, free_port
+from tests.rig.docker_rig import TESTAPP
+from tests.rig.ports import free_port
 
 SECRET, BUILD_SECRET = "database-password", "index-token"
 ENVIRONMENTS = ("dev", "prod")

@@ -4,7 +4,6 @@ Everything carries the label `slipway.test` and is removed by `Rig.close`.
 """
 
 import io
-import socket
 import tarfile
 import time
 import uuid
@@ -23,16 +22,10 @@ from blocks.platforms import docker_names as names
 from slipway.cli.stack.images import DOCKER_FOLDER, ImageStore, push_image
 from slipway.cli.stack.settings import default_cache
 from slipway.release import Target
+from tests.rig.ports import free_port
 
 TESTAPP = Path(__file__).parent / "testapp"
 CREDENTIALS = {"username": "tester", "password": "tester-registry-password"}
-
-
-def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -47,7 +40,7 @@ class Rig:
 
     def start(self) -> "Rig":
         """Base images made, registry up."""
-        store = ImageStore(self.engine, default_cache() / "debs")
+        store = ImageStore(self.engine, default_cache())
         for name in ("python", "registry", "proxy"):
             store.ensure_image(name)
         self.port = free_port()
@@ -89,9 +82,13 @@ class Rig:
         raise TimeoutError("the test registry did not start")
 
     def push_testapp(self, flavour: str = "one") -> str:
-        """Build and push the test app; `registry/repository@digest`, another for each flavour."""
-        tag = f"slipway-test/app:{flavour}"
-        self.engine.images.build(path=str(TESTAPP), tag=tag, labels={"flavour": flavour}, rm=True)
+        """Build and push the test app; `registry/repository@digest`, another for each flavour.
+
+        Its id is this rig's own, so that no other rig's image goes when its names are removed.
+        """
+        tag = f"slipway-test/app-{self.port}:{flavour}"
+        labels = {"flavour": flavour, "registry": str(self.port)}
+        self.engine.images.build(path=str(TESTAPP), tag=tag, labels=labels, rm=True)
         self.images.append(tag)
         target = f"127.0.0.1:{self.port}/testapp:{flavour}"
         reference = push_image(self.engine, tag, target, CREDENTIALS)
@@ -115,11 +112,8 @@ class Rig:
 
     def _names_from_registry(self) -> list[str]:
         """Local names, also by digest, of whatever came through this registry."""
-        names_of = (
-            image.tags + (image.attrs["RepoDigests"] or []) for image in self.engine.images.list()
-        )
         prefix = f"127.0.0.1:{self.port}/"
-        return [name for known in names_of for name in known if name.startswith(prefix)]
+        return [name for name in image_names(self.engine) if name.startswith(prefix)]
 
     def close(self) -> None:
         """Remove registry and images."""
@@ -131,6 +125,14 @@ class Rig:
             with suppress(ImageNotFound):
                 self.engine.images.remove(name, force=True)
         self.engine.close()
+
+
+def image_names(engine: docker.DockerClient) -> list[str]:
+    """Every name of every image, by tag and by digest; others may remove theirs meanwhile."""
+    known = (
+        (image["RepoTags"] or []) + (image["RepoDigests"] or []) for image in engine.api.images()
+    )
+    return [name for names_of_one in known for name in names_of_one]
 
 
 def remove_target(engine: docker.DockerClient, target: Target) -> None:

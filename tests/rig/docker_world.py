@@ -13,7 +13,8 @@ from blocks.platforms.docker import DockerPlatform
 from slipway.canonical import JsonObject
 from slipway.platform import Step, StepContext
 from slipway.release import Health, ReleaseSpec, Resources, ServiceSpec, Target
-from tests.rig.docker_rig import CREDENTIALS, Rig, free_port, new_target, remove_target
+from tests.rig.docker_rig import CREDENTIALS, Rig, new_target, remove_target
+from tests.rig.ports import free_port
 
 MIB = 1024 * 1024
 SECRET = "canary-3f9a1c77-database-password"

@@ -17,7 +17,7 @@ from slipway.cli.stack.prefect import SERVER, base_environment, server_argv, ser
 from slipway.cli.stack.processes import Processes, ProcessRecord, wait_until
 from slipway.cli.stack.settings import PROJECT, StackSettings
 from tests.nginx import Nginx
-from tests.rig.docker_rig import free_port
+from tests.rig.ports import free_port
 
 FOLDER = PROJECT / "docker" / "gateway"
 GATEWAY, WORKER = "gateway", "worker"

@@ -15,7 +15,7 @@ import httpx
 from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
-from tests.rig.docker_rig import free_port
+from tests.rig.ports import free_port
 
 REGION = "eu-west-1"
 

@@ -116,7 +116,7 @@ def images(engine: docker.DockerClient, since: float, words: Iterable[str]) -> I
 
 def containers(engine: docker.DockerClient, word: str) -> Iterator[Place]:
     """The files that containers named so wrote, and the volumes mounted in them."""
-    for container in engine.containers.list(all=True):
+    for container in engine.containers.list(all=True, ignore_removed=True):
         if word not in container.name:
             continue
         changed = [change["Path"] for change in container.diff() or [] if change["Kind"] != 2]

@@ -17,8 +17,8 @@ from prefect.settings import (
 
 from slipway.cli.stack.prefect import base_environment, server_argv, server_environment
 from slipway.cli.stack.settings import StackSettings
-from tests.rig.docker_rig import free_port
 from tests.rig.moto import wait_for
+from tests.rig.ports import free_port
 
 AUTH = "operator:a-long-password-of-tests"
 

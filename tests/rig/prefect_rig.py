@@ -39,7 +39,8 @@ from slipway.release import Target
 from slipway.scan import Database, Report, judge
 from slipway.source import Source
 from slipway.statement import BuildFacts, provenance, sbom, scan_verdict
-from tests.rig.docker_rig import CREDENTIALS, Rig, free_port, remove_target
+from tests.rig.docker_rig import CREDENTIALS, Rig, remove_target
+from tests.rig.ports import free_port
 
 APPFILE = """
 app: {app}

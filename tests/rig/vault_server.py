@@ -7,8 +7,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.fakes.vault import TOKEN, FakeVault, serving
-from tests.rig.docker_rig import free_port
 from tests.rig.moto import wait_for
+from tests.rig.ports import free_port
 
 PROGRAM = "SLIPWAY_TEST_VAULT"
 
