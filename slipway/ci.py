@@ -28,6 +28,7 @@ class Build:
     tag: str = ""
     commit: str = ""
     repository: str = ""
+    job: str = ""
 
     @property
     def console(self) -> str:
@@ -48,6 +49,7 @@ def build_of(environment: Mapping[str, str]) -> Build:
         tag=environment.get("BUILD_TAG", ""),
         commit=environment.get("GIT_COMMIT", ""),
         repository=environment.get("GIT_URL", ""),
+        job=environment.get("JOB_NAME", ""),
     )
 
 

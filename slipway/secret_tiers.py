@@ -33,6 +33,7 @@ _BUILD = (
         re.compile(r"^(docker|container|image)?-?(registry|hub)-|^docker-cred|^(ghcr|ecr|harbor)-"),
     ),
     ("git-credentials", re.compile(r"^(git|github|gitlab|bitbucket)-")),
+    ("build-mail-credentials", re.compile(r"^build-mail-")),
     ("build-signing-key", re.compile(r"(^|-)(cosign|signing)-key$|^cosign-")),
 )
 _CONFIG = re.compile(

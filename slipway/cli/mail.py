@@ -31,15 +31,13 @@ def deliver(message: EmailMessage, settings: MailSettings) -> None:
 
 
 def _connected(settings: MailSettings) -> smtplib.SMTP:
-    where = {"host": settings.host, "port": settings.server_port, "timeout": settings.seconds}
-    if settings.security == "none":
-        return smtplib.SMTP(**where)
-    trusted = _trusted(settings)
+    host, port, seconds = settings.host, settings.server_port, settings.seconds
     if settings.security == "tls":
-        return smtplib.SMTP_SSL(**where, context=trusted)
-    server = smtplib.SMTP(**where)
+        return smtplib.SMTP_SSL(host, port, timeout=seconds, context=_trusted(settings))
+    server = smtplib.SMTP(host, port, timeout=seconds)
     try:
-        server.starttls(context=trusted)
+        if settings.security == "starttls":
+            server.starttls(context=_trusted(settings))
     except BaseException:
         server.close()
         raise
@@ -65,7 +63,7 @@ def _named_errors(settings: MailSettings) -> Iterator[None]:
         raise AccessDenied(
             f"the mail server {where} does not take the login",
             found=f"code {error.smtp_code}",
-            next_step="renew the credential smtp-credentials",
+            next_step="renew the credential build-mail-credentials",
         ) from None
     except smtplib.SMTPRecipientsRefused as error:
         found = ", ".join(f"{who}: code {code}" for who, (code, _) in error.recipients.items())

@@ -15,7 +15,7 @@ _HARMLESS = re.compile(
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BUILD = re.compile(
     r"registry[_-]push|slipway[_-]build[_-]|cosign|prefect[_-]api[_-](key|auth)|"
-    r"build[_-]signing[_-]key|git[_-]credentials?|jenkins[_-].*(token|password|credential)|"
+    r"build[_-](signing[_-]key|mail[_-]credentials?)|git[_-]credentials?|jenkins[_-].*(token|password|credential)|"
     r"docker([_-]?hub|[_-]registry)?[_-](username|password|passwd|token|cred)"
 )
 _RUNTIME = re.compile(

@@ -76,12 +76,12 @@ def test_a_push_starts_a_job_by_what_it_changed(
 
 def test_each_folder_holds_its_own_credentials(all_made: list[Made]) -> None:
     """S0-04, S0-17: the signing key and the registry's login are where images are built, alone."""
-    deploys = {"prefect-api-url", "prefect-api-auth", "git-credentials"}
+    deploys = {"prefect-api-url", "prefect-api-auth", "git-credentials", "build-mail-credentials"}
     builds = {"docker-registry-credentials", "build-signing-key"}
     assert set(held(all_made, "release")) == deploys | builds
     assert set(held(all_made, "prod")) == deploys
     assert set(held(all_made, "checks")) == {"git-credentials"}
-    assert [one[0] for one in held(all_made, "release").values()].count("usernamePassword") == 2
+    assert [one[0] for one in held(all_made, "release").values()].count("usernamePassword") == 3
 
 
 def test_what_anybody_may_push_gets_nothing_that_writes(all_made: list[Made]) -> None:

@@ -44,9 +44,22 @@ def check(shop: Team, built: Built, result: str, ran: list[str]) -> None:
     assert f"{'Status:':15}{result}" in built.console
     assert ("BUILD FAILED" in built.console) is (result != "SUCCESS")
     assert shop.hits(built) == []
+    check_mail(shop, built)
     workspace = shop.jenkins.folder / "workspace"
     assert not list((workspace / "shop").iterdir())
     assert not list((workspace / "shop@tmp").iterdir())
+
+
+def check_mail(shop: Team, built: Built) -> None:
+    """S2-22: one mail of each build that is trusted, with the boxes of its console."""
+    mails = [message.get_content() for message in shop.mail.messages]
+    shop.mail.raw.clear()
+    assert len(mails) == ("Preview" not in built.ran)
+    for text in mails:
+        boxes = [line for line in text.splitlines() if line]
+        assert boxes
+        assert set(boxes) <= set(built.console.splitlines())
+        assert ("BUILD FAILED" in text) is (built.result != "SUCCESS")
 
 
 def served(shop: Team) -> list[str]:
@@ -73,6 +86,8 @@ def test_a_green_release(shop: Team, green: Built) -> None:
     assert green.credentials["Integrate"] == {*BUILD, "git-credentials"}
     assert green.credentials["Register"] == PREFECT
     assert green.credentials["Release"] == {*PREFECT, "git-credentials"}
+    after = green.credentials["Declarative: Post Actions"]
+    assert after == {*PREFECT, "build-mail-credentials"}
     assert told(shop) == [
         ("slipway/build", "pending"),
         ("slipway/scan", "pending"),

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.jenkins
 RIG = Path(__file__).parent.parent / "rig" / "jenkins"
 CREDENTIALS = {
     *("prefect-api-url", "prefect-api-key", "prefect-api-auth"),
-    *("docker-registry-credentials", "git-credentials", "build-signing-key"),
+    *("docker-registry-credentials", "git-credentials"),
+    *("build-signing-key", "build-mail-credentials"),
 }
 
 
@@ -58,7 +59,7 @@ def jars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def steps_of(jars: Path, folder: Path, *, text: str = "", **env: str) -> dict[str, Any]:
     """What the file does in continuation-passing style."""
     (folder / "Jenkinsfile").write_text(text or JENKINSFILE.read_text())
-    base = {"PATH": "/bin", "WORKSPACE": "/w", "WORKSPACE_TMP": "/w@tmp"}
+    base = {"PATH": "/bin", "WORKSPACE": "/w", "WORKSPACE_TMP": "/w@tmp", "SLIPWAY_MAIL_TO": "a@b"}
     given = {
         "params": {"MODE": "release", "APP_DIR": "."},
         "env": {**base, **env},
@@ -76,7 +77,14 @@ def test_it_runs_in_continuation_passing_style(jars: Path, tmp_path: Path) -> No
     found = steps_of(jars, tmp_path)
     assert found["failed"] == ""
     shells = [what for name, what in found["steps"] if name == "sh"]
-    for word in ("flows.integrate", "deploy --all", "release/release", "ci summary", "rm -rf"):
+    for word in (
+        "flows.integrate",
+        "deploy --all",
+        "release/release",
+        "ci summary",
+        "ci mail",
+        "rm -rf",
+    ):
         assert sum(word in shell for shell in shells) == 1, word
     assert (found["env"]["GIT_COMMIT"], found["env"]["GIT_URL"][:5]) == ("c0ffee", "https")
     assert found["env"]["AT"] == "Release"
@@ -96,7 +104,7 @@ def test_one_login_of_prefect_is_bound(
     """S0-21: a self-hosted server answers 401 to whoever shows a key as well."""
     found = steps_of(jars, tmp_path, SLIPWAY_PREFECT=kind)["steps"]
     bound = [what for name, what in found if name == "credential"]
-    assert bound.count(used) == bound.count("prefect-api-url") == 3
+    assert bound.count(used) == bound.count("prefect-api-url") == 4
     assert unused not in bound
 
 

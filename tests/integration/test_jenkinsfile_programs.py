@@ -31,7 +31,7 @@ sys.exit(os.environ.get("BREAKS", "nothing") in sys.argv)
 """
 SECRET_VARIABLES = {
     *("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "GIT_TOKEN"),
-    *("SLIPWAY_BUILD_REGISTRY_PASSWORD", "SLIPWAY_BUILD_SIGNING_KEY"),
+    *("SLIPWAY_BUILD_REGISTRY_PASSWORD", "SLIPWAY_BUILD_SIGNING_KEY", "SLIPWAY_MAIL_PASSWORD"),
 }
 
 
@@ -88,11 +88,14 @@ def desk(tmp_path: Path) -> Desk:
             "PATH": "/usr/bin:/bin",
             "SLIPWAY_HOME": str(tmp_path / "home"),
             "SLIPWAY_COMMIT_STATUS": "true",
+            "SLIPWAY_MAIL_TO": "team@example.org",
+            "SLIPWAY_MAIL_LOGIN": "true",
         },
         credentials={
             **{name: text(text_canary(name).text) for name in ids},
             "docker-registry-credentials": login("pusher", text_canary("registry").text),
             "git-credentials": login("ci", text_canary("git").text),
+            "build-mail-credentials": login("ci", text_canary("mail").text),
             "build-signing-key": secret_file("key.pem", text_canary("key").text),
         },
         repository=str(source.folder),
@@ -102,6 +105,11 @@ def desk(tmp_path: Path) -> Desk:
 
 def words(calls: list[Call]) -> list[str]:
     return [shlex.join(call.argv) for call in calls if call.argv[:3] != ["slipway", "ci", "status"]]
+
+
+def mailed(status: str, stage: str) -> str:
+    """The last command of a trusted build."""
+    return f"slipway ci mail --status {status} --stage {stage} --output-dir slipway-out"
 
 
 RUN = "--param requested_by=jenkins --tag build-jenkins-jenkins-1 --watch"
@@ -115,6 +123,7 @@ def test_a_release_hands_over_one_digest(desk: Desk) -> None:
         "prefect --no-prompt deploy --all",
         f"prefect deployment run release/release --param candidate={CANDIDATE} {RUN}",
         "slipway ci summary --status SUCCESS --output-dir slipway-out",
+        mailed("SUCCESS", "Release"),
     ]
 
 
@@ -142,6 +151,7 @@ def test_a_mode_is_one_run_and_no_build(desk: Desk, params: dict[str, str], expe
         "slipway --version",
         f"prefect deployment run {expected} {RUN}",
         "slipway ci summary --status SUCCESS --output-dir slipway-out",
+        mailed("SUCCESS", "Release"),
     ]
 
 
@@ -171,6 +181,7 @@ def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> Non
         "prefect --no-prompt deploy": prefect,
         "prefect deployment run": prefect,
         "slipway ci summary": set(),
+        "slipway ci mail": prefect | {"SLIPWAY_MAIL_PASSWORD"},
     }
 
 
@@ -185,13 +196,37 @@ def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> Non
 def test_a_failure_is_told_with_no_more_credentials(
     desk: Desk, variables: dict[str, str], breaks: str, stage: str, bound: set[str]
 ) -> None:
-    """S2-28, S2-29, S2-30: the stage that failed is named; what comes after it does not run."""
+    """S2-22, S2-28, S2-29, S2-30: the stage is named; what comes after it does not run."""
     calls = desk.calls({**variables, "BREAKS": breaks})
+    if bound:
+        assert words(calls)[-1] == mailed("FAILURE", stage)
+        calls.pop()
     box = calls[-1]
     assert box.argv == ["slipway", *f"ci failure --stage {stage} --output-dir slipway-out".split()]
     assert box.secrets == bound
     assert words(calls)[-2] == "slipway ci summary --status FAILURE --output-dir slipway-out"
     assert desk.last.ran[-1] == stage
+
+
+@pytest.mark.parametrize("broken", ["program", "credential"])
+def test_a_mail_that_fails_changes_nothing(desk: Desk, broken: str) -> None:
+    """S2-22: not even where the credential is missing; it is said, and the workspace is emptied."""
+    if broken == "credential":
+        del desk.jenkins.credentials["build-mail-credentials"]
+    calls = desk.calls({"BREAKS": "mail"})
+    assert (mailed("SUCCESS", "Release") in words(calls)) is (broken == "program")
+    assert desk.last.result == "SUCCESS"
+    assert "ERROR: The report was not mailed" in desk.last.console
+    assert "[WS-CLEANUP] done" in desk.last.console
+
+
+def test_mail_is_sent_where_somebody_is_named(desk: Desk) -> None:
+    """S2-22: optional; a server without a login needs no credential."""
+    desk.jenkins.agent["SLIPWAY_MAIL_LOGIN"] = "false"
+    assert desk.calls()[-1].secrets == {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}
+    del desk.jenkins.agent["SLIPWAY_MAIL_TO"]
+    assert words(desk.calls())[-1].startswith("slipway ci summary")
+    assert "build-mail-credentials" not in set().union(*desk.last.credentials.values())
 
 
 def test_no_secret_is_an_argument_or_on_the_console(desk: Desk) -> None:

@@ -22,6 +22,8 @@ GIVEN = {
     "GIT_PASSWORD": "canary-git",
     "GIT_READ_USERNAME": "reader",
     "GIT_READ_PASSWORD": "canary-read",
+    "SMTP_USERNAME": "jenkins",
+    "SMTP_PASSWORD": "canary-mail",
     "BUILD_SIGNING_KEY": "Y2FuYXJ5",
 }
 

@@ -25,6 +25,15 @@ class Steps extends Section {
         return build.within(given) { Section.ask(body, this) }
     }
 
+    def catchError(Map given, Closure body) {
+        only(given, 'catchError', [], ['buildResult', 'stageResult', 'message', 'catchInterruptions'])
+        try { Section.ask(body, this) } catch (Refused bad) { throw bad }
+        catch (RuntimeException error) {
+            build.say("ERROR: ${given.message ?: ''}: ${error.message}")
+            build.worsen(given.buildResult ?: 'FAILURE')
+        }
+    }
+
     def sh(String text) { return sh(script: text) }
     def sh(Map given) {
         only(given, 'sh', ['script'], ['returnStdout', 'returnStatus', 'label', 'encoding'])

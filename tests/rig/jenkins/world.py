@@ -18,6 +18,8 @@ from slipway.cli.stack.settings import PROJECT
 from slipway.dsse import public_pem
 from tests.fakes.github import FakeGithub
 from tests.fakes.github import serving as serving_github
+from tests.fakes.smtp import FakeSmtp, variables
+from tests.fakes.smtp import serving as serving_mail
 from tests.rig.build_world import BuildWorld
 from tests.rig.canaries import Canary, Hit, Sweep, key_canary, text_canary
 from tests.rig.docker_rig import CREDENTIALS, TESTAPP
@@ -48,21 +50,25 @@ class Team:
     prefect: PrefectRig
     folder: Path
     github: FakeGithub
+    mail: FakeSmtp
     authorization: Canary = field(default_factory=lambda: text_canary("prefect authorization"))
     token: Canary = field(default_factory=lambda: text_canary("git token"))
+    mailing: Canary = field(default_factory=lambda: text_canary("mail password"))
 
     def __post_init__(self) -> None:
         self.app = App(self.prefect)
         self.agent = BuildWorld(self.prefect.docker, self.folder, name=self.app.name)
         self.source: WorkingCopy = self.agent.source
         self.github.token = self.token.text
+        self.mail.login = ("jenkins", self.mailing.text)
         pem = (self.folder / "key.pem").read_text()
         key = load_pem_private_key(pem.encode(), None)
         assert isinstance(key, Ed25519PrivateKey)
         trusted = self.prefect.folder / "trusted-keys" / f"{self.app.name}.pem"
         trusted.write_bytes(public_pem(key.public_key()))
         password = Canary("registry password", CREDENTIALS["password"].encode())
-        self.canaries = (self.authorization, self.token, password, key_canary("build key", key))
+        logins = (self.authorization, self.token, self.mailing, password)
+        self.canaries = (*logins, key_canary("build key", key))
         self.jenkins = Controller(
             folder=self.folder / "jenkins",
             agent=self.agent_environment(),
@@ -72,6 +78,7 @@ class Team:
                 "prefect-api-auth": text(self.authorization.text),
                 "docker-registry-credentials": login(**CREDENTIALS),
                 "git-credentials": login("ci", self.token.text),
+                "build-mail-credentials": login("jenkins", self.mailing.text),
                 "build-signing-key": secret_file("build-signing-key.pem", pem),
             },
         )
@@ -85,6 +92,8 @@ class Team:
             "SLIPWAY_HOME": str(PROJECT),
             "SLIPWAY_COMMIT_STATUS": "true",
             "GITHUB_API_URL": self.github.url,
+            **variables(self.mail, self.folder),
+            "SLIPWAY_MAIL_LOGIN": "true",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "GIT_CONFIG_COUNT": "1",
@@ -139,7 +148,8 @@ class Team:
         left = [(str(path), path.read_bytes()) for path in built.archive.rglob("*")]
         told = json.dumps([built.report, self.github.statuses]).encode()
         places = [("console", built.console.encode()), ("unmasked", built.raw.encode())]
-        return Sweep(self.canaries).hits([*places, ("report", told), *left])
+        mails = [("mail", raw) for raw in self.mail.raw]
+        return Sweep(self.canaries).hits([*places, ("report", told), *mails, *left])
 
 
 def dockerfile() -> str:
@@ -152,8 +162,8 @@ def dockerfile() -> str:
 def team(prefect: PrefectRig, folder: Path) -> Iterator[Team]:
     """A team; what it released is removed afterwards."""
     assert not [name for name in os.environ if name.startswith("SLIPWAY_BUILD")]
-    with serving_github(FakeGithub()) as github:
-        made = Team(prefect, folder, github)
+    with serving_github(FakeGithub()) as github, serving_mail(FakeSmtp(), folder) as mail:
+        made = Team(prefect, folder, github, mail)
         try:
             yield made
         finally:

@@ -46,6 +46,10 @@ helper.registerAllowedMethod('withEnv', [List, Closure]) { List pairs, Closure b
     told.add('withEnv', pairs)
     body()
 }
+helper.registerAllowedMethod('catchError', [Map, Closure]) { Map given, Closure body ->
+    told.add('catchError', given)
+    body()
+}
 ['string', 'file', 'usernamePassword', 'choice', 'logRotator'].each { name -> helper.registerAllowedMethod(name, [Map]) { it } }
 ['timeout', 'buildDiscarder', 'junit', 'archiveArtifacts'].each { name -> helper.registerAllowedMethod(name, [Map]) { told.add(name, it) } }
 ['disableConcurrentBuilds', 'skipDefaultCheckout', 'githubPush', 'cleanWs'].each { name ->
