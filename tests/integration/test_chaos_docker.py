@@ -18,6 +18,8 @@ from tests.rig.doomed import Site, deploying
 from tests.rig.traffic import Load, drive
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+# Every boundary takes seconds: two tests take turns, so that two workers can share them.
+in_turns = pytest.mark.parametrize("first", [0, 1], ids=["even", "odd"])
 
 
 @pytest.fixture
@@ -47,12 +49,13 @@ def assert_settled(site: Site, allowed: set[str], boundary: str) -> None:
     assert len(site.records()) == before
 
 
-def test_a_deploy_killed_at_any_boundary_leaves_old_or_new_serving(site: Site) -> None:
+@in_turns
+def test_a_deploy_killed_at_any_boundary_leaves_old_or_new_serving(site: Site, first: int) -> None:
     """A1, A2: each boundary that the engine has, by SIGKILL, then one recovery."""
     world = site.world
     names = boundaries_of(site, deploying(world.spec("count", bake_millis=100)))
     assert len(names) > 25
-    for at in range(len(names)):
+    for at in range(first, len(names), 2):
         spec, old = world.spec(f"v{at}", bake_millis=100), site.serving
         boundary = site.run_until(deploying(spec), at)
         assert world.get().startswith("200 "), boundary
@@ -61,12 +64,13 @@ def test_a_deploy_killed_at_any_boundary_leaves_old_or_new_serving(site: Site) -
         assert_settled(site, {str(old), spec.id}, boundary)
 
 
-def test_a_rollback_killed_at_any_boundary_goes_on_to_its_target(site: Site) -> None:
+@in_turns
+def test_a_rollback_killed_at_any_boundary_goes_on_to_its_target(site: Site, first: int) -> None:
     """A11: recovery resumes the rollback; the bad release never serves again."""
     world = site.world
     site.deploy(world.spec("bad", bake_millis=100))
     names = boundaries_of(site, doomed.roll_back)
-    for at in range(len(names)):
+    for at in range(first, len(names), 2):
         good = str(site.serving)
         bad = world.spec(f"bad{at}", bake_millis=100)
         site.deploy(bad)
@@ -78,12 +82,13 @@ def test_a_rollback_killed_at_any_boundary_goes_on_to_its_target(site: Site) -> 
         assert_settled(site, allowed, boundary)
 
 
-def test_a_restore_killed_at_any_boundary_ends_on_the_last_good(site: Site) -> None:
+@in_turns
+def test_a_restore_killed_at_any_boundary_ends_on_the_last_good(site: Site, first: int) -> None:
     """A11, D9: the way back of a failing deploy dies, too."""
     world, old = site.world, str(site.serving)
     names = boundaries_of(site, deploying(world.spec("count", "crash", deadline=10)))
-    first = names.index("quarantine: intended")
-    for at in range(first, len(names)):
+    begun = names.index("quarantine: intended")
+    for at in range(begun + first, len(names), 2):
         spec = world.spec(f"v{at}", "crash", deadline=10, bake_millis=100)
         boundary = site.run_until(deploying(spec), at)
         site.outlive_lease()
