@@ -6,6 +6,8 @@ It runs in a network namespace of its own: a second engine in the machine's woul
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -34,13 +36,20 @@ def processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Processes:
     dockerd = shutil.which("dockerd")
     if os.geteuid() != 0 or not dockerd or not can_unshare():
         pytest.skip("needs root, dockerd and network namespaces")
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    wrapper = folder / "dockerd"
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    wrapper = programs / "dockerd"
     wrapper.write_text(WRAPPER.format(dockerd=dockerd))
     wrapper.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     return Processes(tmp_path / "processes", tmp_path / "logs")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a short name: that of a socket in it may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="engine-") as made:
+        yield Path(made)
 
 
 def apart(folder: Path) -> tuple[str, ...]:
@@ -52,10 +61,10 @@ def apart(folder: Path) -> tuple[str, ...]:
     )
 
 
-def test_an_engine_is_started_and_stopped(processes: Processes, tmp_path: Path) -> None:
+def test_an_engine_is_started_and_stopped(processes: Processes, folder: Path) -> None:
     said: list[str] = []
     network = psutil.net_if_addrs().get("docker0")
-    client = start_engine(processes, DEADLINE, said.append, apart(tmp_path))
+    client = start_engine(processes, DEADLINE, said.append, apart(folder))
     try:
         assert client.ping()
         assert psutil.net_if_addrs().get("docker0") == network
@@ -63,12 +72,12 @@ def test_an_engine_is_started_and_stopped(processes: Processes, tmp_path: Path) 
     finally:
         assert stop_engine(processes, client, said.append)
     assert said[-1] == "stopping the Docker engine"
-    assert connect(f"unix://{tmp_path}/engine.sock") is None
+    assert connect(f"unix://{folder}/engine.sock") is None
     assert not processes.is_running(PROCESS_NAME)
 
 
-def test_an_engine_that_does_not_start_tells_why(processes: Processes, tmp_path: Path) -> None:
-    wrong = (*apart(tmp_path), "--no-such-flag")
+def test_an_engine_that_does_not_start_tells_why(processes: Processes, folder: Path) -> None:
+    wrong = (*apart(folder), "--no-such-flag")
     with pytest.raises(DeadlineExceeded) as failure:
         start_engine(processes, DEADLINE, lambda _: None, wrong)
     assert any("no-such-flag" in line for line in failure.value.evidence)
