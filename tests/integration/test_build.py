@@ -33,7 +33,7 @@ def push_web(tier: BuildTier, path: str, image_id: str) -> str:
 
 
 async def test_the_digest_is_the_one_that_the_registry_answers(agent: BuildWorld) -> None:
-    """S1-19, S1-20: engine and registry agree, and the manifest leads to what was built."""
+    """S1-20: engine and registry agree, and the manifest leads to what was built."""
     agent.commit()
     tier = agent.tier()
     built = await agent.build(tier)

@@ -45,15 +45,19 @@ class Shop:
     made: list[Any] = field(default_factory=list)
 
     def tested(self, example: str) -> AppFile:
-        """A copy of the example in the folder, its own test commands run."""
+        """A copy of the example in the folder, linted, tested and measured by its own commands."""
         shutil.copytree(EXAMPLES / example, self.folder, ignore=LEFT_OUT, dirs_exist_ok=True)
         appfile = parse((self.folder / "slipway.yaml").read_bytes())
+        said = ""
         for command in appfile.tests:
             argv = [sys.executable, *command[1:]] if command[0] == "python3" else list(command)
             done = subprocess.run(
                 argv, cwd=self.folder, capture_output=True, text=True, timeout=180, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
+            said += done.stdout
+        assert "All checks passed" in said
+        assert "TOTAL" in said
         return appfile
 
     def run(self, appfile: AppFile, image: str, **settings: Any) -> Container:
@@ -117,7 +121,7 @@ def healthy(container: Container, seconds: float = 90) -> None:
 
 
 def test_fastapi_example(shop: Shop) -> None:
-    """Its tests pass; its image serves with a read-only root and its secret as a file."""
+    """S1-18: its tests pass and are measured; its image serves, hardened, its secret as a file."""
     appfile, port = shop.tested("fastapi"), free_port()
     mounted = shop.secrets("voucher-key")
     healthy(shop.run(appfile, "web", ports={"8000/tcp": ("127.0.0.1", port)}, volumes=mounted))
@@ -142,7 +146,7 @@ def test_broken_example_turns_ready_and_breaks_under_traffic(shop: Shop) -> None
 
 
 def test_flask_behind_nginx_example(shop: Shop) -> None:
-    """Two images: Nginx finds the API by its name and passes readiness through."""
+    """S3-01: user, Nginx, Flask, all in containers; readiness of the API passes through."""
     appfile, port = shop.tested("flask-nginx"), free_port()
     network = shop.engine.networks.create(shop.name)
     front = shop.run(

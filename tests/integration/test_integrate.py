@@ -152,7 +152,7 @@ def test_a_commit_becomes_a_candidate(agent: Agent) -> None:
 
 
 def test_an_unchanged_commit_does_nothing(agent: Agent) -> None:
-    """E7: no build, no push, no scan, no test; the same string, and every file for Jenkins."""
+    """E7, S1-52: no build, push, scan or test; the same string, and every file for Jenkins."""
     agent.world.commit(tests=TESTS, files=GREEN)
     first, tags = agent.good(), agent.tags()
     since = time.time()
@@ -169,7 +169,7 @@ def test_an_unchanged_commit_does_nothing(agent: Agent) -> None:
 
 
 def test_the_same_source_in_another_commit_builds_nothing(agent: Agent) -> None:
-    """E7: the image is known by its inputs; the candidate of the new commit is new."""
+    """E7, S1-52, S2-11: the image is known by its inputs; the new commit's candidate is new."""
     agent.world.commit()
     first = agent.good()
     agent.world.source.git("commit", "--quiet", "--allow-empty", "--message", "Say nothing")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+
 from vouchers.main import app
 from vouchers.settings import Settings, settings
 

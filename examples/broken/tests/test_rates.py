@@ -3,6 +3,7 @@
 import time
 
 from fastapi.testclient import TestClient
+
 from vouchers.main import app
 from vouchers.rates import Rates
 from vouchers.settings import rates
