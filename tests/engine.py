@@ -13,6 +13,7 @@ from slipway.cli.stack.images import FOLDERS, ImageStore
 from slipway.cli.stack.processes import Processes
 from slipway.cli.stack.settings import default_cache
 from slipway.errors import SlipwayError
+from tests.workers import PROCESSES
 
 DEADLINE = 90.0
 
@@ -47,7 +48,7 @@ def down(processes: Processes) -> None:
 
 
 def main(act: str, folder: Path) -> int:
-    processes = Processes(folder / "processes", folder / "logs")
+    processes = Processes(folder / PROCESSES, folder / "logs")
     if act == "down":
         down(processes)
         return 0

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HOME = "SLIPWAY_TEST_HOME"
+PROCESSES = "processes"  # in it: of the engine, if this run started one
 # Taken out: a pytest that a test starts is nobody's worker.
 NAME = os.environ.pop("PYTEST_XDIST_WORKER", "")
 NUMBER = int(NAME.removeprefix("gw") or 0)
