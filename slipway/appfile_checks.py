@@ -29,6 +29,11 @@ def front_of(appfile: "AppFile") -> str | None:
     return listening[0] if len(listening) == 1 else None
 
 
+def sounds_secret(key: str) -> bool:
+    """Whether a variable of that name would hold a secret, and not the path of one."""
+    return key.upper().split("_")[-1] in _SECRET_WORDS
+
+
 def default_namespace(app: str, environment: str) -> str:
     """The namespace of an environment on Kubernetes that names none."""
     return f"{app}-{environment}"
@@ -64,7 +69,7 @@ def _secret_names(appfile: "AppFile") -> Iterator[Problem]:
                 )
     for path, keys in _configs(appfile):
         for key in keys:
-            if key.upper().split("_")[-1] in _SECRET_WORDS:
+            if sounds_secret(key):
                 yield Problem(
                     (*path, key),
                     "config is not secret, and this name sounds like one",
@@ -161,6 +166,18 @@ def _platforms(appfile: "AppFile") -> Iterator[Problem]:
             )
 
 
+def _strategies(appfile: "AppFile") -> Iterator[Problem]:
+    """Manifests name their objects, so two releases of them cannot stand side by side."""
+    for name, environment in appfile.environments.items():
+        given = environment.model_fields_set
+        folder = environment.manifests if "manifests" in given else appfile.manifests
+        on_cluster = on_kubernetes(environment.platform)
+        if folder and on_cluster and environment.strategy == "blue-green":
+            path = ("environments", name, "strategy")
+            what = "not a strategy for manifests, which are applied in place"
+            yield Problem(path, what, "blue-green", "rolling, recreate")
+
+
 def _platforms_of(appfile: "AppFile") -> list[str]:
     return [environment.platform for environment in appfile.environments.values()]
 
@@ -199,6 +216,7 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _order,
     _ports,
     _platforms,
+    _strategies,
     _namespaces,
     _suppressions,
     _durations,

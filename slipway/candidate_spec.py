@@ -7,6 +7,8 @@ from slipway.appfile import Environment
 from slipway.candidate import Candidate, environment_of
 from slipway.canonical import sha256_digest
 from slipway.errors import Refused, SecretMissing
+from slipway.manifest_rules import check, place_of
+from slipway.manifests import unpack
 from slipway.quantities import millis
 from slipway.release import (
     Health,
@@ -27,7 +29,7 @@ def release_spec(
         secret_versions: version of each runtime secret of the app file; never a value.
 
     Raises:
-        BadInput: the app file has no such environment.
+        BadInput: the app file has no such environment, or its manifests break a rule.
         SecretMissing: a secret of the app file has no version.
         Refused: it holds uncommitted changes and this is not the first environment.
     """
@@ -47,7 +49,8 @@ def release_spec(
             allowed=f"one version for each of {', '.join(sorted(appfile.secrets))}",
             next_step=f"store {missing[0]} in the environment's secret source",
         )
-    return ReleaseSpec(
+    bundle = candidate.bundle(environment)
+    spec = ReleaseSpec(
         target=Target(app=appfile.app, environment=environment),
         platform=place.platform,
         services=tuple(_service(candidate, environment, name) for name in appfile.images),
@@ -56,8 +59,11 @@ def release_spec(
         strategy=place.strategy or "",
         secrets={name: secret_versions[name] for name in appfile.secrets},
         health=_health(place),
-        kubernetes=_kubernetes(place, candidate.bundle(environment)),
+        kubernetes=_kubernetes(place, bundle),
     )
+    if bundle:
+        check(unpack(bundle), place_of(spec), f"{place.manifests} for {environment}")
+    return spec
 
 
 def _service(candidate: Candidate, environment: str, name: str) -> ServiceSpec:

@@ -14,6 +14,7 @@ from blocks.builders.inputs import PlannedImage
 from blocks.builders.keys import recall
 from blocks.builders.manifests import read_bundle
 from slipway.appfile import SOURCE, AppFile, manifest_folders, parse
+from slipway.manifest_rules import check_all
 from slipway.strict_yaml import MAX_BYTES
 from tasks.acts import act
 from tasks.notes import note
@@ -68,6 +69,7 @@ async def open_work(app_dir: Path, *, dev: bool) -> AsyncIterator[Work]:
         data = tree.read(SOURCE, limit=MAX_BYTES)
         appfile = parse(data, SOURCE)
         bundles = {folder: read_bundle(tree, folder) for folder in manifest_folders(appfile)}
+        check_all(appfile, bundles)
         work = Work(tree, data, appfile, bundles, app, scratch)
         note(f"{work.appfile.app} at {work.version[:20]} by {work.checkout.author}")
         yield work

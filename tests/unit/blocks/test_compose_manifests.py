@@ -7,11 +7,12 @@ import pytest
 from blocks.compose import Installation
 from slipway.bundles import Bundles, ReadsManifests
 from slipway.candidate import Candidate, build_candidate
-from slipway.manifests import pack, unpack
+from slipway.manifests import unpack
 from slipway.names import Reference
 from slipway.platform import Platform
 from slipway.settings import RuntimeSettings
 from slipway.source import Source
+from tests.fakes.manifests import bundle
 from tests.fakes.platform import MemoryPlatform
 
 APPFILE = b"""
@@ -19,7 +20,7 @@ app: shop
 images: {web: {port: 8000}}
 environments: {prod: {platform: kubernetes, manifests: deploy, port: 80}}
 """
-BUNDLE = pack("deploy", {"a.yaml": b"apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"})
+BUNDLE = bundle("web")
 
 
 class Cluster(MemoryPlatform):

@@ -14,12 +14,13 @@ from slipway.candidate_contents import APPFILE_TYPE, MEDIA_TYPE, Contents
 from slipway.candidate_spec import release_spec
 from slipway.canonical import canonical_json, sha256_digest
 from slipway.errors import BadInput, Refused, SecretMissing, Tampered
-from slipway.manifests import BUNDLE_TYPE, pack
+from slipway.manifests import BUNDLE_TYPE
 from slipway.names import Reference, parse_reference
 from slipway.oci import MANIFEST_TYPE
 from slipway.release import KubernetesSpec, parse_spec
 from slipway.source import Source, without_credentials
 from slipway.statement import PROVENANCE_TYPE, SBOM_TYPE, VERDICT_TYPE
+from tests.fakes.manifests import bundle, deployment, packed, service
 
 PREDICATE_TYPES = (PROVENANCE_TYPE, SBOM_TYPE, VERDICT_TYPE)
 APPFILE = b"""
@@ -239,8 +240,8 @@ CLUSTER = (
   near: {platform: kubernetes, port: 80}
 """
 )
-BUNDLE = pack("deploy", {"a.yaml": b"apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"})
-EDGE = pack("deploy", {"a.yaml": b"apiVersion: v1\nkind: Service\nmetadata: {name: edge}\n"})
+BUNDLE = bundle("api", "proxy", front="proxy")
+EDGE = packed(deployment("api", enableServiceLinks=True), deployment("proxy"), service("proxy"))
 BUNDLES = {"deploy": BUNDLE, "deploy/edge": EDGE}
 
 
@@ -272,6 +273,17 @@ def test_other_manifests_are_another_candidate_and_release():
     assert release_spec(one, "far", versions).kubernetes.manifests == sha256_digest(BUNDLE)
 
 
+def test_manifests_that_break_a_rule_make_no_release():
+    """They are judged again before a release, whoever built the candidate (F6)."""
+    hostile = packed(deployment("api"), deployment("proxy", hostNetwork=True), service("proxy"))
+    candidate = build(appfile_data=CLUSTER, bundles=BUNDLES | {"deploy": hostile})
+    assert release_spec(candidate, "edge", {"database-url": "3"})
+    with pytest.raises(
+        BadInput, match=r"deploy for far: .*hostNetwork: asks for the node's network"
+    ):
+        release_spec(candidate, "far", {"database-url": "3"})
+
+
 @pytest.mark.parametrize(
     "bundles", [{}, {"deploy": BUNDLE}, BUNDLES | {"more": BUNDLE}, BUNDLES | {"deploy": b"[]"}]
 )
@@ -284,9 +296,9 @@ def test_refuses_manifests_that_were_changed_left_out_or_added():
     """F4: each layer is held to the digest in the manifest, and the config to the layers."""
     candidate = build(appfile_data=CLUSTER, bundles=BUNDLES)
     blobs = stored(candidate)
-    bundle = candidate.blobs()[2].digest
+    changed = candidate.blobs()[2].digest
     with pytest.raises(Tampered, match="deploy was changed in the registry"):
-        read(candidate, blobs=blobs | {bundle: EDGE})
+        read(candidate, blobs=blobs | {changed: EDGE})
     outline = json.loads(candidate.manifest())
     for layers in (outline["layers"][:2], outline["layers"] + outline["layers"][2:]):
         data = canonical_json(outline | {"layers": layers})
