@@ -14,7 +14,7 @@ from tests.lanes import (
     UNIT,
     UnknownLaneError,
     chosen,
-    engine_was_asked_for,
+    engine_was_started,
     lacks,
     lane_of,
     run_engine,
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     if NAME:
         return
-    if engine_was_asked_for():
+    if engine_was_started():
         run_engine("down")
     shutil.rmtree(HOME, ignore_errors=True)
 

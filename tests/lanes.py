@@ -21,11 +21,10 @@ from functools import cache
 from pathlib import Path
 
 from tests.rig.jenkins.tools import lacks_groovy
-from tests.workers import HOME, locked
+from tests.workers import HOME, PROCESSES, locked
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = "unit"
-ENGINE_ASKED = "engine-asked-for"
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,19 @@ def lacks_nothing() -> str | None:
 def lacks_engine() -> str | None:
     """A Docker engine must answer; where we may, one is installed and started.
 
-    One process of a run does so; the others find the engine that it started.
+    One process of a run does so; the others read what it found.
     """
+    found = Path(os.environ[HOME]) / "engine"
     with locked("installing"):
-        (Path(os.environ[HOME]) / ENGINE_ASKED).touch()
-        done = run_engine("up")
-    return None if done.returncode == 0 else f"no Docker engine: {done.stdout.strip()}"
+        if not found.exists():
+            done = run_engine("up")
+            found.write_text(f"no Docker engine: {done.stdout.strip()}" if done.returncode else "")
+    return found.read_text() or None
 
 
-def engine_was_asked_for() -> bool:
-    """Whether any process of this run asked, so that one may have been started."""
-    return (Path(os.environ[HOME]) / ENGINE_ASKED).exists()
+def engine_was_started() -> bool:
+    """Whether a process of this run started one."""
+    return (Path(os.environ[HOME]) / PROCESSES).exists()
 
 
 def run_engine(act: str) -> subprocess.CompletedProcess[str]:
