@@ -19,7 +19,7 @@ from slipway.access import FORMAT_CHECKED, access_body
 from slipway.admission import Admission
 from slipway.appfile import Environment
 from slipway.audit import hold_to_checkpoint
-from slipway.bundles import Bundles, ReadsManifests
+from slipway.bundles import Bundles, ReadsManifests, refuse_unread
 from slipway.candidate import Candidate, environment_of, read_candidate
 from slipway.candidate_spec import release_spec
 from slipway.checkpoint import Witness
@@ -153,7 +153,7 @@ class Installation:
         """
         platform = self.platforms(self.settings, name)
         if isinstance(platform, ReadsManifests):
-            platform.read_manifests_by(Bundles(self.store))
+            return platform.reading(Bundles(self.store))
         return platform
 
     def witness(self, target: Target, door: Door) -> Witness:
@@ -243,6 +243,8 @@ class Release:
         )
         spec = release_spec(self.candidate, self.target.environment, versions)
         if bundle := self.candidate.bundle(self.target.environment):
+            name = self.place.platform
+            refuse_unread(self.installation.platform(name), name, spec)
             Bundles(self.installation.store).keep(spec, bundle)
         return Order(
             candidate=str(self.candidate.reference),

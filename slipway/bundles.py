@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from slipway.canonical import sha256_digest
-from slipway.errors import LedgerTampered, WayBackMissing
+from slipway.errors import BadInput, LedgerTampered, WayBackMissing
 from slipway.ledger import LedgerStore
 from slipway.manifests import ManifestFile, unpack
 from slipway.names import short_digest
+from slipway.platform import Platform
 from slipway.release import ReleaseSpec
 
 
@@ -59,7 +60,23 @@ class Bundles:
 
 @runtime_checkable
 class ReadsManifests(Protocol):
-    """A platform that applies manifests, and is told how to read those of a specification."""
+    """A platform that applies manifests, once it is told how to read those of a specification."""
 
-    def read_manifests_by(self, bundles: Bundles) -> None:
-        """Take the reader; called once, before anything else."""
+    def reading(self, bundles: Bundles) -> Platform:
+        """The same platform, with the reader."""
+
+
+def refuse_unread(platform: Platform, name: str, spec: ReleaseSpec) -> None:
+    """Refuse manifests on a platform that would pass them over.
+
+    Raises:
+        BadInput: the specification names manifests and the platform reads none.
+    """
+    named = spec.kubernetes.manifests if spec.kubernetes else None
+    if named and not isinstance(platform, ReadsManifests):
+        raise BadInput(
+            f"platform {name} applies no manifests",
+            found=f"manifests {short_digest(named)} of {spec.target}",
+            allowed="a platform that does",
+            next_step="take `manifests` out of the app file, or name another platform",
+        )

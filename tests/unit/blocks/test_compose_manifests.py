@@ -1,14 +1,17 @@
 """A release keeps its manifests beside the ledger; the platform finds them there (N12, D5)."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from blocks.compose import Installation
-from slipway.bundles import Bundles, ReadsManifests
+from slipway.bundles import Bundles
 from slipway.candidate import Candidate, build_candidate
+from slipway.errors import BadInput
 from slipway.manifests import unpack
 from slipway.names import Reference
+from slipway.opening import Order
 from slipway.platform import Platform
 from slipway.settings import RuntimeSettings
 from slipway.source import Source
@@ -23,13 +26,14 @@ environments: {prod: {platform: kubernetes, manifests: deploy, port: 80}}
 BUNDLE = bundle("web")
 
 
+@dataclass
 class Cluster(MemoryPlatform):
     """A platform that applies manifests."""
 
     bundles: Bundles | None = None
 
-    def read_manifests_by(self, bundles: Bundles) -> None:
-        self.bundles = bundles
+    def reading(self, bundles: Bundles) -> Platform:
+        return replace(self, bundles=bundles)
 
 
 def candidate() -> Candidate:
@@ -43,17 +47,20 @@ def installation(folder: Path, platform: Platform) -> Installation:
     return Installation(settings, lambda settings, name: platform)
 
 
+def order_on(folder: Path, platform: Platform) -> Order:
+    return installation(folder, platform).release(candidate(), "prod", "ann@example.org").order()
+
+
 def test_a_rollback_reads_the_manifests_that_the_release_kept(tmp_path: Path) -> None:
     """The candidate and its registry are needed for the order alone."""
-    cluster = Cluster()
-    order = installation(tmp_path, cluster).release(candidate(), "prod", "ann@example.org").order()
-    later = installation(tmp_path, cluster)
-    later.engine(order.spec.target)
-    assert cluster.bundles is not None
-    assert cluster.bundles(order.spec) == unpack(BUNDLE)
+    order = order_on(tmp_path, Cluster())
+    later = installation(tmp_path, Cluster()).engine(order.spec.target).tools.platform
+    assert isinstance(later, Cluster)
+    assert later.bundles is not None
+    assert later.bundles(order.spec) == unpack(BUNDLE)
 
 
-@pytest.mark.parametrize("platform", [MemoryPlatform(), Cluster()])
-def test_only_platforms_that_apply_manifests_are_told(tmp_path: Path, platform: Platform) -> None:
-    assert installation(tmp_path, platform).platform("kubernetes") is platform
-    assert isinstance(platform, ReadsManifests) is isinstance(platform, Cluster)
+def test_a_platform_that_would_pass_them_over_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="platform kubernetes applies no manifests"):
+        order_on(tmp_path, MemoryPlatform())
+    assert not list(tmp_path.rglob("evidence/*"))
