@@ -14,9 +14,11 @@ from tests.lanes import (
     UNIT,
     UnknownLaneError,
     chosen,
+    cluster_was_asked_for,
     engine_was_started,
     lacks,
     lane_of,
+    run_cluster,
     run_engine,
     strict,
 )
@@ -62,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     if NAME:
         return
+    if cluster_was_asked_for():
+        run_cluster("release")
     if engine_was_started():
         run_engine("down")
     shutil.rmtree(HOME, ignore_errors=True)
@@ -130,4 +134,4 @@ def pytest_terminal_summary(
     terminalreporter.section("lanes")
     for name, count in counts.items():
         words = ", ".join(f"{number} {outcome}" for outcome, number in count.items())
-        terminalreporter.write_line(f"{name:8} {words or 'no test ran'}")
+        terminalreporter.write_line(f"{name:10} {words or 'no test ran'}")

@@ -5,6 +5,7 @@
     prefect  a Prefect server of its own, a worker, for some a browser
     chaos    kills things: engine and prefect together
     jenkins  runs Jenkinsfiles: an engine, Java and Debian's groovy
+    kubernetes  a cluster: one chosen by its context, else one of its own; and an engine
 
 A test with two marks runs in the later lane and needs what both need.
 A test that cannot run says why. Under CI that is a failure: a skipped proof is no proof.
@@ -25,6 +26,7 @@ from tests.workers import HOME, PROCESSES, locked
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = "unit"
+CLUSTER_ASKED = "cluster-asked-for"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,29 @@ def lacks_jenkins() -> str | None:
     return reason or lacks_engine()
 
 
+@cache
+def lacks_cluster() -> str | None:
+    """A Kubernetes cluster must run: one that was chosen, else one that is brought up."""
+    reason = lacks_engine()
+    if reason:
+        return reason
+    with locked("cluster"):
+        (Path(os.environ[HOME]) / CLUSTER_ASKED).touch()
+        done = run_cluster("ready")
+    return None if done.returncode == 0 else f"no Kubernetes cluster: {done.stdout.strip()}"
+
+
+def cluster_was_asked_for() -> bool:
+    """Whether any process of this run asked, so that one may have been brought up."""
+    return (Path(os.environ[HOME]) / CLUSTER_ASKED).exists()
+
+
+def run_cluster(act: str) -> subprocess.CompletedProcess[str]:
+    """`ready` or `release` of `tests.cluster`; what it says meanwhile goes to the terminal."""
+    argv = [sys.executable, "-m", "tests.cluster", act]
+    return subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+
+
 LANES = {
     lane.name: lane
     for lane in (
@@ -83,6 +108,7 @@ LANES = {
         Lane("prefect", "starts Prefect servers and workers of its own", 240, lacks_nothing),
         Lane("chaos", "kills servers, workers, flows and engines' calls", 600, lacks_engine),
         Lane("jenkins", "runs the Jenkinsfile", 400, lacks_jenkins),
+        Lane("kubernetes", "needs a Kubernetes cluster", 240, lacks_cluster),
     )
 }
 

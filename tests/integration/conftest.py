@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.gateway_worlds import gateway
+from tests.integration.kubernetes_worlds import cluster, namespace
 from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.integration.store_worlds import guarded_prefect, moto, vault
 from tests.rig.docker_rig import Rig
@@ -13,10 +14,12 @@ from tests.rig.shells import shell
 
 __all__ = [
     "app",
+    "cluster",
     "gateway",
     "guarded_prefect",
     "keys",
     "moto",
+    "namespace",
     "prefect_rig",
     "shell",
     "sign",

@@ -11,7 +11,7 @@ from tests.lanes import LANES, Lane, UnknownLaneError, chosen, lacks, lane_of, s
         ("unit", ["unit"]),
         ("chaos,unit", ["unit", "chaos"]),
         (" engine , prefect ,", ["engine", "prefect"]),
-        ("unit,engine,prefect,chaos,jenkins", list(LANES)),
+        ("unit,engine,prefect,chaos,jenkins,kubernetes", list(LANES)),
     ],
 )
 def test_chosen(text: str, expected: list[str]) -> None:

@@ -1,0 +1,123 @@
+"""Programs built from published Go modules, each pinned; `go.sum` and the checksum database hold.
+
+A Go of at least `LEAST` on PATH fetches the version that a module asks for by itself. Where there
+is none, the pinned toolchain comes through the module proxy.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from slipway.errors import Unreachable
+
+LEAST = (1, 21)  # the first that fetches another toolchain when a module asks for one
+TOOLCHAIN = "v0.0.1-go1.26.8.linux-amd64"
+TOOLCHAIN_SHA256 = "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7"
+DEFAULT_PROXY = "https://proxy.golang.org"
+_VERSION = re.compile(r"go version go(\d+)\.(\d+)")
+
+
+def version_of(output: str) -> tuple[int, int]:
+    """Major and minor of what `go version` prints; (0, 0) for anything else."""
+    match = _VERSION.match(output)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def proxy_of(environment: Mapping[str, str]) -> str:
+    """The first module proxy of GOPROXY that is an address."""
+    named = re.split("[,|]", environment.get("GOPROXY", ""))
+    return next((part for part in named if part.startswith("http")), DEFAULT_PROXY).rstrip("/")
+
+
+def build_environment(go: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """The caller's, for proxies and caches, with what makes a build the same everywhere."""
+    return {
+        **environment,
+        "PATH": f"{go.parent}:{environment.get('PATH', os.defpath)}",
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "GOTOOLCHAIN": "auto",
+        "GOWORK": "off",
+        "GOGC": "400",  # half the time, for memory that two compilers have
+    }
+
+
+def find_go(cache: Path) -> Path:
+    """A Go that can build what is asked for, fetched where there is none.
+
+    Raises:
+        Unreachable: there is none and the module proxy does not answer.
+    """
+    found = shutil.which("go")
+    if found:
+        done = subprocess.run([found, "version"], check=False, capture_output=True, text=True)
+        if version_of(done.stdout) >= LEAST:
+            return Path(found)
+    return fetch_toolchain(cache)
+
+
+def fetch_toolchain(cache: Path) -> Path:
+    """The pinned toolchain, unpacked in the cache.
+
+    Raises:
+        Unreachable: no build for this machine, no answer, or not the pinned bytes.
+    """
+    folder = cache / TOOLCHAIN
+    go = folder / f"golang.org/toolchain@{TOOLCHAIN}" / "bin" / "go"
+    if go.exists():
+        return go
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise Unreachable("no Go toolchain for this machine", next_step="install Go 1.21 or newer")
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "toolchain.zip"
+    archive.write_bytes(download(f"{proxy_of(os.environ)}/golang.org/toolchain/@v/{TOOLCHAIN}.zip"))
+    with zipfile.ZipFile(archive) as zipped:
+        zipped.extractall(folder)
+    archive.unlink()
+    for program in [*go.parent.iterdir(), *(go.parents[1] / "pkg" / "tool").rglob("*")]:
+        program.chmod(0o755)  # module zips keep no modes
+    return go
+
+
+def download(url: str) -> bytes:
+    """The pinned toolchain's bytes."""
+    try:
+        answer = httpx.get(url, follow_redirects=True, timeout=300).raise_for_status()
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            "no Go on PATH, and the module proxy does not give one",
+            found=f"{url}: {error}",
+            next_step="install Go 1.21 or newer, or set GOPROXY",
+        ) from error
+    found = hashlib.sha256(answer.content).hexdigest()
+    if found != TOOLCHAIN_SHA256:
+        raise Unreachable(f"{url} is not what is pinned", found=found, allowed=TOOLCHAIN_SHA256)
+    return answer.content
+
+
+def run_go(go: Path, folder: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+    """Run Go in that folder; its output.
+
+    Raises:
+        Unreachable: it failed, as it does without a module proxy; its last lines are the evidence.
+    """
+    environment = {**build_environment(go, os.environ), **(extra or {})}
+    argv = [str(go), *arguments]
+    done = subprocess.run(
+        argv, cwd=folder, env=environment, check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Unreachable(
+            f"go {arguments[0]} failed",
+            evidence=done.stderr.splitlines()[-8:],
+            next_step="check GOPROXY and the disk's space, then try again",
+        )
+    return done.stdout

@@ -1,0 +1,192 @@
+"""The test cluster itself: a real node that pulls, runs, names, routes, limits and refuses."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.rig.kubernetes_rig import Cluster, JsonObject, KubectlFailed
+
+pytestmark = pytest.mark.kubernetes
+
+
+def deployment(image: str, replicas: int = 2, version: str = "one") -> JsonObject:
+    probe = {"httpGet": {"path": "/ready", "port": 8000}, "periodSeconds": 1}
+    container = {
+        "name": "web",
+        "image": image,
+        "env": [{"name": "VERSION", "value": version}],
+        "ports": [{"containerPort": 8000}],
+        "readinessProbe": probe,
+    }
+    pods = {"terminationGracePeriodSeconds": 1, "containers": [container]}
+    labels = {"app": "web"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pods},
+        },
+    }
+
+
+def service() -> JsonObject:
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8000}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}
+
+
+def pod(name: str, image: str) -> JsonObject:
+    spec = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "web", "image": image}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+
+
+def await_rollout(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=60s", namespace=namespace)
+
+
+def await_text(url: str, text: str, seconds: float = 15) -> None:
+    """A proxy of services needs a moment to learn of new pods."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            found = httpx.get(url, timeout=2).text
+        except httpx.HTTPError as error:
+            found = repr(error)
+        if found == text or time.monotonic() > until:
+            assert found == text
+            return
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def web(cluster: Cluster, namespace: str) -> str:
+    """Two pods of the test app behind a Service, in the test's namespace."""
+    cluster.apply(deployment(cluster.push()), service(), namespace=namespace)
+    await_rollout(cluster, namespace)
+    return namespace
+
+
+def test_a_rollout_moves_the_service_to_another_digest_and_back(cluster: Cluster, web: str) -> None:
+    with cluster.port_forward(web, "service/web", 80) as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/version").text == "one"
+    url = f"http://{cluster.service_address(web, 'web')}/version"
+    await_text(url, "one")
+    cluster.apply(deployment(cluster.push("two"), version="two"), namespace=web)
+    await_rollout(cluster, web)
+    await_text(url, "two")
+    cluster.kubectl("rollout", "undo", "deployment/web", namespace=web)
+    await_rollout(cluster, web)
+    await_text(url, "one")
+
+
+def test_names_lead_to_services_from_within_a_pod(cluster: Cluster, web: str) -> None:
+    name = f"web.{web}.svc.cluster.local"
+    asks = "import sys, urllib.request as u; print(u.urlopen('http://' + sys.argv[1]).read())"
+    within = ("exec", "deployment/web", "--", "python3", "-c", asks)
+    for host in ("web", name):
+        assert "one" in cluster.kubectl(*within, f"{host}/version", namespace=web)
+
+
+def test_the_end_of_a_crashing_pod_and_its_log_are_seen(cluster: Cluster, namespace: str) -> None:
+    crashing = pod("crash", cluster.push())
+    crashing["spec"]["containers"][0]["env"] = [{"name": "MODE", "value": "crash"}]
+    crashing["spec"]["restartPolicy"] = "Never"
+    cluster.apply(crashing, namespace=namespace)
+    failed = "--for=jsonpath={.status.phase}=Failed"
+    cluster.kubectl("wait", "pod/crash", failed, "--timeout=30s", namespace=namespace)
+    ended = cluster.get("pod", "crash", namespace)["status"]["containerStatuses"][0]["state"]
+    assert ended["terminated"]["exitCode"] == 3
+    assert "no database" in cluster.kubectl("logs", "crash", namespace=namespace)
+
+
+def await_waiting(cluster: Cluster, namespace: str, name: str, seconds: float = 30) -> str:
+    """Why a pod's container waits: the first reason that is no progress."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        status = cluster.get("pod", name, namespace)["status"]
+        for container in status.get("containerStatuses", []):
+            reason = str(container["state"].get("waiting", {}).get("reason", ""))
+            if reason not in ("", "ContainerCreating"):
+                return reason
+        time.sleep(0.1)
+    raise AssertionError(f"{name} waits for nothing")
+
+
+def test_an_image_is_pulled_with_a_login_alone(cluster: Cluster, namespace: str) -> None:
+    image = cluster.needs_login(cluster.push("login"))
+    stranger = pod("stranger", image)
+    stranger["spec"]["serviceAccountName"] = "stranger"
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "stranger"}}
+    cluster.apply(account, stranger, namespace=namespace)
+    assert await_waiting(cluster, namespace, "stranger") in ("ErrImagePull", "ImagePullBackOff")
+    cluster.apply(pod("friend", image), namespace=namespace)
+    ready = ("wait", "pod/friend", "--for=condition=Ready", "--timeout=30s")
+    cluster.kubectl(*ready, namespace=namespace)
+
+
+def test_an_image_that_left_node_and_registry_cannot_be_pulled(
+    cluster: Cluster, namespace: str
+) -> None:
+    image = cluster.push("lost")
+    cluster.apply(pod("first", image), namespace=namespace)
+    ready = ("wait", "pod/first", "--for=condition=Ready", "--timeout=30s")
+    cluster.kubectl(*ready, namespace=namespace)
+    cluster.kubectl("delete", "pod", "first", namespace=namespace)
+    cluster.unpull(image)
+    with cluster.registry_lost():
+        cluster.apply(pod("second", image), namespace=namespace)
+        assert await_waiting(cluster, namespace, "second") in ("ErrImagePull", "ImagePullBackOff")
+
+
+def test_quota_and_restricted_pods_are_enforced(cluster: Cluster) -> None:
+    namespace = cluster.new_namespace({"pod-security.kubernetes.io/enforce": "restricted"})
+    try:
+        with pytest.raises(KubectlFailed, match='violates PodSecurity "restricted'):
+            cluster.apply(pod("plain", "127.0.0.1:1/none"), namespace=namespace)
+        quota = {"metadata": {"name": "none"}, "spec": {"hard": {"configmaps": "0"}}}
+        cluster.apply({"apiVersion": "v1", "kind": "ResourceQuota", **quota}, namespace=namespace)
+        until = time.monotonic() + 10
+        while "used" not in cluster.get("resourcequota", "none", namespace).get("status", {}):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        with pytest.raises(KubectlFailed, match="exceeded quota: none"):
+            cluster.kubectl("create", "configmap", "one-more", namespace=namespace)
+    finally:
+        cluster.remove_namespace(namespace)
+
+
+def test_a_limited_account_may_do_what_its_rules_say(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    limited = cluster.limited_kubeconfig(namespace, rules, tmp_path)
+    argv = [str(cluster.program), f"--kubeconfig={limited}", "get"]
+    assert subprocess.run([*argv, "pods"], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([*argv, "secrets"], capture_output=True, text=True, check=False)
+    assert "Forbidden" in done.stderr
+    assert limited.stat().st_mode & 0o077 == 0
+
+
+def test_the_api_server_dies_and_comes_back(cluster: Cluster, namespace: str) -> None:
+    with cluster.without("kube-apiserver"), pytest.raises(KubectlFailed, match="refused"):
+        cluster.kubectl("get", "namespace", namespace)
+    assert cluster.get("namespace", namespace)["status"]["phase"] == "Active"
+
+
+def test_a_paused_api_server_answers_nobody(cluster: Cluster) -> None:
+    with cluster.without("kube-apiserver", "paused"), pytest.raises(KubectlFailed, match="imeout"):
+        cluster.kubectl("get", "namespaces", "--request-timeout=1s")
+    assert "default" in cluster.kubectl("get", "namespaces")
+
+
+def test_what_is_stored_can_be_read_by_key(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "configmap", "seen", "--from-literal=word=zebra", namespace=namespace)
+    stored = cluster.etcd(f"/registry/configmaps/{namespace}/")
+    assert b"zebra" in stored[f"/registry/configmaps/{namespace}/seen"]
+    assert json.loads(cluster.kubectl("version", "--output=json"))["serverVersion"]["minor"]
