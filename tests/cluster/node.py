@@ -141,6 +141,7 @@ def settle_in(folder: Path) -> None:
 
 
 def main(folder: Path) -> None:
+    os.umask(0o022)  # the root of an image takes its mode from here; its user must enter it
     for name in ("daemons", "wanted", "state", "logs", "kernel"):
         (folder / name).mkdir(exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
