@@ -84,7 +84,7 @@ async def test_missed_drill_is_not_made_up_for(
 
 
 async def test_failing_release_is_restored_and_explained(twice: Site) -> None:
-    """The state of the run says stage, cause and next command; the older release serves."""
+    """S2-34: the state of the run says stage, cause and next command; the older release serves."""
     candidate = twice.push("c")
     spec = await broken(twice, candidate)
 
@@ -124,6 +124,7 @@ async def test_verify_names_what_drifted(twice: Site) -> None:
 
 
 async def test_promotion_takes_what_was_verified(site: Site) -> None:
+    """S2-02: the digest of the environment before, and no other."""
     candidate = site.push("a")
     await deploy(candidate=candidate, environment="dev", requested_by="ci")
 

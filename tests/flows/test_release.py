@@ -12,6 +12,7 @@ pytestmark = pytest.mark.prefect
 
 
 async def test_release_takes_the_same_candidate_through_environments(site: Site) -> None:
+    """S2-02, S2-04, DC-03: one digest, and nobody is asked where no gate wants an approval."""
     candidate = site.push("a")
 
     results = await release(candidate=candidate, through="stage", requested_by="ci")

@@ -17,8 +17,8 @@ from slipway.names import Reference
 from slipway.scan import Database, Verdict
 from slipway.source import Source
 from tasks import reports
-from tasks.agent import check_server
-from tasks.integrate import side_by_side
+from tasks.agent import check_server, show_previewed
+from tasks.integrate import Previewed, side_by_side
 from tasks.push import check_version
 from tasks.test import test_environment as environment_of_tests
 from tests.fakes.registry import FakeRegistry, serving, status
@@ -53,6 +53,14 @@ def test_the_digest_file_is_read_by_a_shell() -> None:
         f"IMAGE_JOB_RUNNER=127.0.0.1:5055/links/job-runner@{DIGEST}",
         f"IMAGE_WEB=127.0.0.1:5055/links/web@{DIGEST}",
     ]
+
+
+def test_people_read_a_table_of_the_scan(capsys: pytest.CaptureFixture[str]) -> None:
+    """S2-12: on the console, beside the JSON that is archived; one row for each image."""
+    show_previewed(Previewed(verdicts=(VERDICT,), built=("web",)))
+    told = capsys.readouterr().err
+    assert [column for column in reports.COLUMNS if column not in told] == []
+    assert "FAILS" in told
 
 
 @pytest.mark.parametrize(

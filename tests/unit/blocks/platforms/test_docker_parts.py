@@ -30,7 +30,7 @@ TARGET = Target(app="shop", environment="prod")
 
 
 def test_names_of_two_targets_never_meet() -> None:
-    """An app `a-b` in `c` is not an app `a` in `b-c`."""
+    """S2-25: an app `a-b` in `c` is not an app `a` in `b-c`."""
     one = names.stem(Target(app="a-b", environment="c"))
     two = names.stem(Target(app="a", environment="b-c"))
     assert one != two

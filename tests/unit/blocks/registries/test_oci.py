@@ -141,6 +141,7 @@ def test_what_is_not_there(registry: Registry) -> None:
 def test_credentials_are_given_when_asked_for(
     fake: FakeRegistry, registry: Registry, auth: str
 ) -> None:
+    """S2-40: a plain registry asks for a login, those of clouds for a token."""
     fake.auth = auth
     registry.put_manifest("app", MANIFEST, OCI_MANIFEST, "one")
     asked, *_ = fake.requests
