@@ -78,8 +78,9 @@ def _take_probes(container: JsonObject, own: JsonObject) -> None:
     for key in _PROBES:
         _leave_or_take(container, own, key)
         for handler in container.get(key, {}).values():
-            if isinstance(handler, dict) and handler.get("port") not in named:
-                handler["port"] = numbers.get(handler.get("port"), handler.get("port"))
+            port = handler.get("port") if isinstance(handler, dict) else None
+            if port in numbers and port not in named:
+                handler["port"] = numbers[port]
 
 
 def _leave_or_take(into: JsonObject, generated: JsonObject, key: str) -> None:

@@ -130,7 +130,7 @@ def _object(
     _own(made, place, ownership)
     _fill_workload(made, scaled, place, generated)
     for _, template in templates_in(made):
-        _fill_template(made, template, place, generated)
+        _fill_template(made, template, place, ownership, generated)
     for _, container in containers_in(made):
         container["image"] = images.get(image_name(container["image"]), container["image"])
     _subjects(made, place.namespace)
@@ -151,18 +151,21 @@ def _enforced(ownership: Ownership) -> dict[str, str]:
 
 
 def _fill_template(
-    made: JsonObject, template: JsonObject, place: Place, generated: Mapping[str, Generated]
+    made: JsonObject,
+    template: JsonObject,
+    place: Place,
+    ownership: Ownership,
+    generated: Mapping[str, Generated],
 ) -> None:
+    """Pods of a Job are the release's, but of no service: traffic must not find them."""
     secure(template["spec"])
     names = sorted(images_in(template, place.images), key=place.images.index)
-    if not names:
-        return
-    own = generated[names[0]]
+    serving = identity(made)[1] not in ("Job", "CronJob")
+    own = generated[names[0]].labels if names and serving else {}
     metadata = template.setdefault("metadata", {})
-    metadata["labels"] = {**own.labels, **metadata.get("labels", {})}
-    made["metadata"]["labels"] = {**own.labels, **made["metadata"]["labels"]}
+    metadata["labels"] = {**ownership.labels, **own, **metadata.get("labels", {})}
+    made["metadata"]["labels"] = {**own, **made["metadata"]["labels"]}
     for name in names:
-        serving = identity(made)[1] not in ("Job", "CronJob")
         fill_pod(template["spec"], name, generated[name].pod, serving=serving)
 
 

@@ -14,6 +14,9 @@ _DEPLOYS = re.compile(
     r"\bdocker\s+service\s+(?:create|update)\b.*:latest\b"
 )
 
+# A release sets these by digest; see docs/manifests.md.
+_OF_THE_APP = re.compile(r"slipway\.dev/[a-z][a-z0-9-]*")
+
 
 def _check(source: Source, project: Project) -> Iterator[Hit]:
     if source.kind is Kind.YAML:
@@ -50,6 +53,8 @@ def _values(item: Object) -> Iterator[Hit]:
 
 def _is_loose(image: str) -> bool:
     if "@" in image or (is_unknown(image) and not image.endswith(":latest")):
+        return False
+    if _OF_THE_APP.fullmatch(image):
         return False
     return image.rpartition("/")[2].partition(":")[2] in {"", "latest"}
 

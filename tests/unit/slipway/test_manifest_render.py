@@ -183,6 +183,7 @@ def test_a_hook_runs_once_in_a_release_and_has_an_end() -> None:
     assert (made["backoffLimit"], pod["restartPolicy"]) == (0, "Never")
     assert (pod["containers"][0]["image"], pod["containers"][0]["args"]) == (WORDS["IMAGE"], ["up"])
     assert pod["containers"][0]["envFrom"] == [{"configMapRef": {"name": "web-config-1"}}]
+    assert made["template"]["metadata"]["labels"] == OWNERSHIP.labels
     assert "readinessProbe" not in pod["containers"][0]
     assert "ports" not in pod["containers"][0]
 
