@@ -3,6 +3,7 @@
 from blocks.builders.prefect import DockerImageBuilder
 from blocks.ledgers.directory import DirectoryLedger
 from blocks.platforms.docker import DockerPlatform
+from blocks.platforms.kubernetes_block import KubernetesCluster
 from blocks.registries.prefect import OciRegistry
 from blocks.scanners.prefect import TrivyScanner
 from blocks.secrets.aws_parameter_store import AwsParameterStore
@@ -16,6 +17,7 @@ __all__ = [
     "DirectoryLedger",
     "DockerImageBuilder",
     "DockerPlatform",
+    "KubernetesCluster",
     "OciRegistry",
     "PrefectSecrets",
     "TrivyScanner",

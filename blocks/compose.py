@@ -37,14 +37,15 @@ from slipway.ledger import Kind, Ledger, LedgerStore, Record
 from slipway.names import parse_reference
 from slipway.opening import Order
 from slipway.plan import Plan
-from slipway.platform import Platform, Stage
+from slipway.platform import HasNamespaces, Platform, Stage
 from slipway.receipt import ReceiptDemand, Receipts
-from slipway.release import Target, parse_spec
+from slipway.release import ReleaseSpec, Target, parse_spec
 from slipway.secret import SecretSource, SecretStore
 from slipway.secret_formats import check_formats, unserved
 from slipway.settings import RuntimeSettings
 
 DOCKER = "docker"
+KUBERNETES = "kubernetes"
 
 
 def _silent(line: str) -> None:
@@ -126,10 +127,12 @@ class Installation:
         """
         return open_store(self.settings.secrets, target)
 
-    def tools(self, target: Target, platform: str, door: Door) -> Tools:
+    def tools(
+        self, target: Target, platform: str, door: Door, namespace: str | None = None
+    ) -> Tools:
         """What the engine works with on that target."""
         return Tools(
-            platform=self.platform(platform),
+            platform=self.platform(platform, namespace),
             ledger=self.ledger(target),
             secrets=LateSecrets(self, target),
             perform=door.perform,
@@ -142,16 +145,22 @@ class Installation:
 
     def observed(self, target: Target) -> str | None:
         """Id of the specification that serves, as the target itself says."""
-        name = platform_of(self.ledger(target).records())
-        return self.platform(name).observe(target).serving
+        records = self.ledger(target).records()
+        platform = self.platform(platform_of(records), namespace_of(records))
+        return platform.observe(target).serving
 
-    def platform(self, name: str) -> Platform:
+    def platform(self, name: str, namespace: str | None = None) -> Platform:
         """The platform of that name; one that applies manifests finds them beside the ledger.
+
+        Args:
+            namespace: of the target, on a cluster.
 
         Raises:
             BadInput: there is none. Unreachable: its engine does not answer.
         """
         platform = self.platforms(self.settings, name)
+        if namespace and isinstance(platform, HasNamespaces):
+            platform = platform.within(namespace)
         if isinstance(platform, ReadsManifests):
             return platform.reading(Bundles(self.store))
         return platform
@@ -167,8 +176,9 @@ class Installation:
 
     def engine(self, target: Target, door: Door | None = None) -> Engine:
         """An engine to roll back, drill and recover: all it needs is in the ledger."""
-        platform = platform_of(self.ledger(target).records())
-        return Engine(self.tools(target, platform, door or Door()))
+        records = self.ledger(target).records()
+        platform, namespace = platform_of(records), namespace_of(records)
+        return Engine(self.tools(target, platform, door or Door(), namespace))
 
     def release(
         self, candidate: Candidate, environment: str, requested_by: str, door: Door | None = None
@@ -230,7 +240,9 @@ class Release:
 
     def engine(self, gate: Callable[[Plan], Awaitable[list[int]]] | None = None) -> Engine:
         """The engine with this environment's admission, and its gate or another one."""
-        tools = self.installation.tools(self.target, self.place.platform, self.door)
+        tools = self.installation.tools(
+            self.target, self.place.platform, self.door, self.place.namespace
+        )
         demand = ReceiptDemand(self.installation.store, self.installation.receipt_keys)
         admission = Admission(self.ledger, self.place.after, self._supply, demand)
         return Engine(tools, admit=admission, gate=gate or self.gatekeeper)
@@ -299,10 +311,21 @@ def secret_versions(
 
 def platform_of(records: list[Record]) -> str:
     """The platform that the newest claim or release names; `docker` where the chain is empty."""
+    spec = _newest(records)
+    return spec.platform if spec else DOCKER
+
+
+def namespace_of(records: list[Record]) -> str | None:
+    """The namespace that the newest claim or release names; None on other platforms."""
+    spec = _newest(records)
+    return spec.kubernetes.namespace if spec and spec.kubernetes else None
+
+
+def _newest(records: list[Record]) -> ReleaseSpec | None:
     if claim := open_claim(records):
-        return parse_spec(claim.body["spec"]).platform
+        return parse_spec(claim.body["spec"])
     good = good_releases(records)
-    return good[-1].spec.platform if good else DOCKER
+    return good[-1].spec if good else None
 
 
 def open_platform(settings: RuntimeSettings, name: str) -> Platform:
@@ -312,6 +335,8 @@ def open_platform(settings: RuntimeSettings, name: str) -> Platform:
         BadInput: there is none.
         Unreachable: its engine does not answer.
     """
+    if name == KUBERNETES:
+        return _kubernetes(settings)
     from blocks.platforms.docker import DockerPlatform
 
     if name == DOCKER:
@@ -323,3 +348,12 @@ def open_platform(settings: RuntimeSettings, name: str) -> Platform:
     from blocks.platforms.saved import load_platform
 
     return load_platform(name)
+
+
+def _kubernetes(settings: RuntimeSettings) -> Platform:
+    from blocks.platforms.kubernetes import KubernetesPlatform
+    from blocks.platforms.kubernetes_access import by_settings
+    from blocks.platforms.kubernetes_images import in_registry
+
+    access = by_settings(settings.kubeconfig, settings.kube_context)
+    return KubernetesPlatform(access, image=in_registry(settings.registry_login_of))

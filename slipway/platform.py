@@ -8,7 +8,7 @@ platform never writes to the ledger.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -131,3 +131,11 @@ class Platform(Protocol):
 
     def evidence(self, spec: ReleaseSpec) -> list[Evidence]:
         """What tells why the spec failed. Never raises; holds no secret."""
+
+
+@runtime_checkable
+class HasNamespaces(Protocol):
+    """A platform whose targets live in namespaces that only a specification names."""
+
+    def within(self, namespace: str) -> Platform:
+        """The platform for the target in that namespace."""

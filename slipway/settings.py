@@ -41,6 +41,8 @@ class RuntimeSettings(RegistryLogin):
         trusted_keys: folder of public keys whose attestations count.
         registry: host and port of the registry; candidates come from no other.
         registry_username, registry_password: to pull from it.
+        kubeconfig, kube_context: the cluster of `platform: kubernetes`; in a pod its own service
+            account, elsewhere kubectl's default, unless given.
         secrets: where runtime secrets live: `prefect`, `files:FOLDER`, or with the name of a block
             `aws-secrets-manager:BLOCK`, `aws-parameter-store:BLOCK`, `vault:BLOCK`.
     """
@@ -57,6 +59,8 @@ class RuntimeSettings(RegistryLogin):
     actor: Actor = Field(default_factory=getpass.getuser)
     registry: str | None = None
     docker_host: str | None = None
+    kubeconfig: Path | None = None
+    kube_context: str | None = None
     secrets: str = "prefect"
 
     def login_for(self, host: str) -> tuple[str, SecretStr] | None:
@@ -82,6 +86,10 @@ class RuntimeSettings(RegistryLogin):
                 allowed="host and port, as in 127.0.0.1:5055",
             )
         return login
+
+    def registry_login_of(self, host: str) -> tuple[str, SecretStr] | None:
+        """The login of this installation's registry; None for every other one."""
+        return self.registry_login() if host == self.registry else None
 
     @property
     def ledger_folder(self) -> Path:

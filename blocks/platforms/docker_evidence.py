@@ -1,30 +1,13 @@
 """What is kept of a failed release before it is removed. Holds no secret."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from blocks.platforms import docker_names as names
 from blocks.platforms.docker_containers import declared_values
+from blocks.platforms.redaction import MASK, redact
 from slipway.canonical import JsonObject
 
-MASK = "(masked)"
-SHORTEST = 4
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def redact(lines: Iterable[str], values: Sequence[str]) -> list[str]:
-    """The lines without the values and without control characters. Pure.
-
-    Values shorter than four characters are left: they would mask ordinary text.
-    """
-    secrets = sorted({v for v in values if len(v) >= SHORTEST}, key=len, reverse=True)
-    cleaned = []
-    for line in lines:
-        text = line
-        for secret in secrets:
-            text = text.replace(secret, MASK)
-        cleaned.append(_CONTROL.sub("", text)[:2000])
-    return cleaned
+__all__ = ["environment_lines", "event_line", "inspect_lines", "redact"]
 
 
 def inspect_lines(inspected: JsonObject) -> list[str]:

@@ -1,5 +1,6 @@
 """Platforms that operators saved as blocks, named in an app file as TYPE/NAME."""
 
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import httpx
@@ -9,7 +10,23 @@ from blocks.platforms.docker import DockerPlatform
 from slipway.errors import BadInput, Unreachable
 from slipway.platform import Platform
 
-KINDS = {"slipway-docker-platform": DockerPlatform}
+
+def _docker(block: str) -> Platform:
+    # Prefect types the answer as if it could be awaited; `_sync` says that it cannot.
+    return cast(Platform, DockerPlatform.load(block, _sync=True))  # type: ignore[call-arg]
+
+
+def _kubernetes(block: str) -> Platform:
+    from blocks.platforms.kubernetes_block import KubernetesCluster
+
+    saved = KubernetesCluster.load(block, _sync=True)  # type: ignore[call-arg]
+    return cast(KubernetesCluster, saved).platform()
+
+
+KINDS: Mapping[str, Callable[[str], Platform]] = {
+    "slipway-docker-platform": _docker,
+    "slipway-kubernetes-platform": _kubernetes,
+}
 
 
 def load_platform(name: str) -> Platform:
@@ -23,8 +40,7 @@ def load_platform(name: str) -> Platform:
     if kind not in KINDS or not block:
         raise _unknown(name)
     try:
-        # Prefect types the answer as if it could be awaited; `_sync` says that it cannot.
-        return cast(Platform, KINDS[kind].load(block, _sync=True))  # type: ignore[call-arg]
+        return KINDS[kind](block)
     except ValueError as error:
         raise _unknown(name) from error
     except (httpx.HTTPError, PrefectHTTPStatusError) as error:
@@ -39,6 +55,7 @@ def _unknown(name: str) -> BadInput:
     return BadInput(
         "platform is not known",
         found=ascii(name[:80]),
-        allowed="docker, or a saved block as in " + ", ".join(f"{kind}/NAME" for kind in KINDS),
+        allowed="docker, kubernetes, or a saved block as in "
+        + ", ".join(f"{kind}/NAME" for kind in KINDS),
         next_step="save the block in the Prefect UI, or correct environments.<name>.platform",
     )

@@ -66,9 +66,11 @@ class Site(Installation):
             raise ImageMissing(f"registry does not hold {reference}")
         return self.known[reference]
 
-    def tools(self, target: Target, platform: str, door: Door) -> Tools:
+    def tools(
+        self, target: Target, platform: str, door: Door, namespace: str | None = None
+    ) -> Tools:
         opened = replace(self, platforms=self._open(target))
-        real = Installation.tools(opened, target, platform, door)
+        real = Installation.tools(opened, target, platform, door, namespace)
         return replace(real, lease_seconds=self.lease_seconds)
 
     def release(

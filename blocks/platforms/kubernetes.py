@@ -1,0 +1,127 @@
+"""Kubernetes as a platform: each release is a rollout of Deployments behind Services.
+
+docs/kubernetes.md tells names, steps, permissions and how stale holders are fenced off.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from blocks.platforms import kubernetes_evidence, kubernetes_observe, kubernetes_prove
+from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_access import Access
+from blocks.platforms.kubernetes_api import ApiRefused, path_of
+from blocks.platforms.kubernetes_fence import Writer
+from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_steps import Forward, Retire, Settings
+from blocks.platforms.kubernetes_workload import checked_user
+from slipway.canonical import JsonObject
+from slipway.errors import BadInput, SlipwayError, StepFailed, WayBackMissing
+from slipway.platform import Evidence, Observation, Step
+from slipway.release import ReleaseSpec, Target
+
+ImageCheck = Callable[[str], str]
+
+
+def not_asked(image: str) -> str:
+    """Where no registry is known, the node's own pull is the proof."""
+    return f"image {image} is not asked for here"
+
+
+@dataclass(frozen=True)
+class KubernetesPlatform:
+    """A cluster that runs apps, one namespace for each environment.
+
+    Attributes:
+        access: gives a client of the cluster.
+        namespace: of the target that is worked on; APP-ENVIRONMENT where None.
+        image: proves that an image can be pulled; the fact, or raises.
+    """
+
+    access: Access
+    namespace: str | None = None
+    image: ImageCheck = not_asked
+
+    def within(self, namespace: str) -> "KubernetesPlatform":
+        """See HasNamespaces."""
+        return replace(self, namespace=namespace)
+
+    def render(self, spec: ReleaseSpec) -> dict[str, str]:
+        """See Platform.
+
+        Raises:
+            BadInput: a service would run as root, or the release belongs to another namespace.
+        """
+        for service in spec.services:
+            checked_user(service)
+        self._refuse_moved(spec)
+        return spec_fields(spec)
+
+    def observe(self, target: Target) -> Observation:
+        """See Platform."""
+        with self._settings().cluster() as cluster:
+            seen = kubernetes_observe.see(cluster, target, self._namespace(target))
+            return kubernetes_observe.observation(seen)
+
+    def prove(self, spec: ReleaseSpec) -> list[str]:
+        """See Platform.
+
+        Raises:
+            Refused: a permission is missing, or somebody else changed what the release set.
+        """
+        self._refuse_moved(spec)
+        with self._settings().cluster() as cluster:
+            try:
+                return kubernetes_prove.prove(cluster, spec, self.image)
+            except StepFailed as error:
+                raise WayBackMissing(
+                    f"release {spec.id} could not be restored: {error.message}",
+                    found=error.found,
+                    next_step=error.next_step,
+                    cause=error.cause,
+                ) from error
+
+    def fence(self, target: Target, token: int) -> JsonObject:
+        """See Platform. Where there is no namespace yet there is nothing to fence."""
+        place = self._namespace(target)
+        with self._settings().cluster(patience=60) as cluster:
+            if cluster.find(path_of("Namespace", "", place)) is None:
+                return {"holder": token, "lease": None}
+            touched = Writer(cluster, target, place, token).fence()
+            return {"holder": token, "lease": names.lease_name(target), "touched": touched}
+
+    def forward(self, spec: ReleaseSpec, previous: ReleaseSpec | None) -> Sequence[Step]:
+        """See Platform.
+
+        Raises:
+            BadInput: see `render`.
+        """
+        self.render(spec)
+        return Forward(self._settings(), spec, previous).steps()
+
+    def retire(self, target: Target, keep: Sequence[ReleaseSpec]) -> Sequence[Step]:
+        """See Platform."""
+        return Retire(self._settings(), target, self._namespace(target), keep).steps()
+
+    def evidence(self, spec: ReleaseSpec) -> list[Evidence]:
+        """See Platform."""
+        try:
+            with self._settings().cluster() as cluster:
+                return kubernetes_evidence.gather(cluster, spec)
+        except (SlipwayError, ApiRefused, OSError, ValueError, KeyError) as error:
+            return [Evidence("no evidence", (f"{type(error).__name__}: the cluster gave none",))]
+
+    def _namespace(self, target: Target) -> str:
+        return self.namespace or names.default_namespace(target)
+
+    def _refuse_moved(self, spec: ReleaseSpec) -> None:
+        found, own = names.namespace_of(spec), self._namespace(spec.target)
+        if found != own:
+            raise BadInput(
+                f"the namespace of {spec.target} cannot be changed while a release runs there",
+                found=found,
+                allowed=own,
+                next_step="name another environment, or remove this one first",
+            )
+
+    def _settings(self) -> Settings:
+        return Settings(self.access, self.image)

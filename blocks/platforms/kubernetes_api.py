@@ -1,0 +1,256 @@
+"""Calls of the Kubernetes API, objects as plain dicts, and its failures in Slipway's words.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import urllib3
+from kubernetes.client import ApiClient, ApiException
+
+from blocks.platforms.kubernetes_access import Access
+from slipway.canonical import JsonObject
+from slipway.errors import Cause, SlipwayError, StepFailed, Unreachable
+
+SECONDS = 30
+PAUSES = (0.2, 0.5, 1.0, 2.0)
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+RETRYABLE = (429, 500, 502, 503, 504)
+
+# kind: path of its group and version, plural, whether it belongs to a namespace
+KINDS: Mapping[str, tuple[str, str, bool]] = {
+    "Namespace": ("/api/v1", "namespaces", False),
+    "ServiceAccount": ("/api/v1", "serviceaccounts", True),
+    "ConfigMap": ("/api/v1", "configmaps", True),
+    "Secret": ("/api/v1", "secrets", True),
+    "Service": ("/api/v1", "services", True),
+    "Pod": ("/api/v1", "pods", True),
+    "Event": ("/api/v1", "events", True),
+    "ResourceQuota": ("/api/v1", "resourcequotas", True),
+    "Deployment": ("/apis/apps/v1", "deployments", True),
+    "ReplicaSet": ("/apis/apps/v1", "replicasets", True),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets", True),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies", True),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
+}
+
+
+def path_of(kind: str, namespace: str, name: str = "") -> str:
+    """Path of one object, or of all of a kind. Pure."""
+    prefix, plural, is_namespaced = KINDS[kind]
+    place = f"/namespaces/{namespace}" if is_namespaced else ""
+    return f"{prefix}{place}/{plural}" + (f"/{name}" if name else "")
+
+
+def path_for(made: JsonObject) -> str:
+    """Path of an object."""
+    metadata = made["metadata"]
+    return path_of(made["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+class ApiRefused(Exception):
+    """The API server's answer other than success.
+
+    Attributes:
+        status: of HTTP. reason: as in `Conflict`, `AlreadyExists`. message: the server's words.
+        causes: `reason`, `message` and `field` of each detail.
+    """
+
+    def __init__(self, status: int, answer: JsonObject) -> None:
+        super().__init__(f"{status} {answer.get('reason', '')}")
+        self.status = status
+        self.reason = str(answer.get("reason") or "")
+        self.message = str(answer.get("message") or "")[:600]
+        details = answer.get("details") or {}
+        self.causes: Sequence[Mapping[str, str]] = details.get("causes") or ()
+
+
+@dataclass
+class Cluster:
+    """One cluster.
+
+    Attributes:
+        access: gives a client; asked again once after a 401.
+        patience: seconds for which a server that does not answer is asked again.
+        check: raises once its holder must stop; called before each try.
+    """
+
+    access: Access
+    patience: float = 10
+    check: Callable[[], None] = lambda: None
+    _client: ApiClient | None = field(default=None, repr=False)
+
+    @property
+    def client(self) -> ApiClient:
+        """Opened at first use."""
+        self._client = self._client or self.access()
+        return self._client
+
+    def close(self) -> None:
+        if self._client:
+            self._client.close()
+            self._client = None
+
+    def apart(self) -> "Cluster":
+        """The same cluster by a client of its own."""
+        return Cluster(self.access, self.patience, self.check)
+
+    def get(self, path: str, **query: str | int) -> JsonObject:
+        return self.call("GET", path, query=query)
+
+    def find(self, path: str) -> JsonObject | None:
+        """The object, or None where there is none."""
+        try:
+            return self.get(path)
+        except ApiRefused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    def list(self, kind: str, namespace: str, labels: str = "") -> list[JsonObject]:
+        """Objects of a kind in a namespace, in order of their names; each tells its kind."""
+        query = {"labelSelector": labels} if labels else {}
+        answer = self.call("GET", path_of(kind, namespace), query=query)
+        items = sorted(answer.get("items") or [], key=lambda made: made["metadata"]["name"])
+        return [{**made, "kind": kind} for made in items]
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None = None,
+        content: str = "application/json",
+        query: Mapping[str, str | int] | None = None,
+    ) -> JsonObject:
+        """One call's answer; asked again while the server does not answer.
+
+        Every call of ours may be repeated: a write carries a precondition, or is a create whose
+        second try says AlreadyExists.
+
+        Raises:
+            ApiRefused: the server's answer. Unreachable: it gave none within the patience.
+        """
+        return cast(JsonObject, json.loads(self.text(method, path, body, content, query) or "{}"))
+
+    def text(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None = None,
+        content: str = "application/json",
+        query: Mapping[str, str | int] | None = None,
+    ) -> str:
+        """As `call`, the answer as text."""
+        until = time.monotonic() + self.patience
+        pauses = iter([*PAUSES, *[PAUSES[-1]] * 1000])
+        while True:
+            self.check()
+            try:
+                return self._try(method, path, body, content, query)
+            except Unreachable:
+                pause = next(pauses)
+                if time.monotonic() + pause > until:
+                    raise
+                time.sleep(pause)
+
+    def _try(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None,
+        content: str,
+        query: Mapping[str, str | int] | None,
+    ) -> str:
+        status, text = self._send(method, path, body, content, query)
+        if status == 401:
+            self.close()
+            status, text = self._send(method, path, body, content, query)
+        if 200 <= status < 300:
+            return text
+        answer = _status(text)
+        if status in RETRYABLE and answer.get("reason") != "AlreadyExists":
+            raise Unreachable(
+                f"the Kubernetes API answered {status} to {method} {path}",
+                found=str(answer.get("message") or "")[:200],
+                next_step="see that the API server is well, then slipway recover",
+            )
+        raise ApiRefused(status, answer)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None,
+        content: str,
+        query: Mapping[str, str | int] | None,
+    ) -> tuple[int, str]:
+        try:
+            response = self.open(method, path, body, content, query, SECONDS)
+            return int(response.status), response.data.decode(errors="replace")
+        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(
+                f"the Kubernetes API at {self.client.configuration.host} did not answer",
+                found=type(error).__name__,
+                next_step="start the cluster, or correct SLIPWAY_KUBECONFIG or its context",
+            ) from None
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        body: JsonObject | None,
+        content: str,
+        query: Mapping[str, str | int] | None,
+        seconds: float,
+    ) -> Any:
+        """The response, its body not read yet."""
+        api = self.client
+        # JSON is YAML; the client sends text of other content types as it is.
+        sent: Any = json.dumps(body) if body is not None and content == APPLY else body
+        request = api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content},
+            body=sent,
+            auth_settings=["BearerToken"],
+        )
+        return api.call_api(*request, _request_timeout=(10, seconds)).response
+
+
+def _status(text: str) -> JsonObject:
+    """The Status object of an answer, or its text as the message."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {"message": text[:300]}
+    return answer if isinstance(answer, dict) else {"message": text[:300]}
+
+
+def refusal(doing: str, error: ApiRefused) -> SlipwayError:
+    """What the server refused, as one of our errors."""
+    if error.status in (401, 403) and "exceeded quota" not in error.message:
+        cause = Cause.PERMISSION if is_rbac(error.message) else Cause.POLICY
+        return StepFailed(
+            f"{doing}: the cluster denied it",
+            found=error.message,
+            next_step="give the deployer's account that permission"
+            if cause is Cause.PERMISSION
+            else "satisfy the cluster's admission policy, or change it",
+            cause=cause if error.status == 403 else Cause.PERMISSION,
+        )
+    cause = Cause.QUOTA if "exceeded quota" in error.message else Cause.CONFLICT
+    if error.status in (400, 422):
+        cause = Cause.INPUT
+    return StepFailed(f"{doing}: the cluster refused", found=error.message, cause=cause)
+
+
+def is_rbac(message: str) -> bool:
+    """Whether a 403 is of authorization; admission says so in other words."""
+    return " cannot " in message and "User " in message

@@ -1,0 +1,307 @@
+"""Writes that the API server refuses to a holder that was replaced.
+
+The lease carries the fencing token. Whoever takes over raises it first, then touches every object
+of the target, which gives each a new resourceVersion. A writer reads the object, then the lease,
+then writes with that resourceVersion as a precondition: a newer holder's token is seen in the
+lease, or its touch makes the write fail. docs/kubernetes.md tells what is not fenced.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_api import (
+    APPLY,
+    MERGE,
+    ApiRefused,
+    Cluster,
+    path_for,
+    path_of,
+    refusal,
+)
+from blocks.platforms.kubernetes_supporting import lease
+from slipway.canonical import JsonObject
+from slipway.errors import BadInput, Cause, Refused, Superseded
+from slipway.release import Target
+
+ATTEMPTS = 20
+NO_VERSION = "1"
+FENCED = ("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one write did.
+
+    Attributes:
+        made: the object as it is now.
+        is_changed: whether it differs from before.
+        taken: fields that were another manager's, as `manager: field`.
+    """
+
+    made: JsonObject
+    is_changed: bool
+    taken: tuple[str, ...] = ()
+
+
+class FieldConflict(Refused):
+    """Somebody else owns a field that a release sets."""
+
+    exit_code = 3
+    default_cause = Cause.CONFLICT
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes for one claim in one namespace.
+
+    Attributes:
+        token: the claim's number.
+    """
+
+    cluster: Cluster
+    target: Target
+    namespace: str
+    token: int
+
+    def refuse_stale(self) -> None:
+        """Raises Superseded where the lease carries a greater token."""
+        self.cluster.check()
+        found = self.cluster.find(self._lease_path)
+        if token_of(found) > self.token:
+            raise Superseded(
+                f"{self.target}: a newer holder took over; the cluster refuses this one",
+                found=f"lease {names.lease_name(self.target)} of claim {token_of(found)}",
+                allowed=f"claim {self.token} or older",
+                next_step="slipway history",
+            )
+
+    def take_lease(self) -> bool:
+        """Raise the lease to this token; whether it was lower.
+
+        Raises:
+            Superseded: it carries a greater token.
+        """
+        for _ in range(ATTEMPTS):
+            found = self.cluster.find(self._lease_path)
+            self.refuse_stale()
+            if found and token_of(found) == self.token:
+                return False
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            wanted = lease(self.target, self.namespace, self.token, now)
+            if self._swap(found, wanted):
+                return True
+        raise self._contended(names.lease_name(self.target))
+
+    def fence(self) -> list[str]:
+        """Shut out every older holder; the names of what was touched."""
+        self.take_lease()
+        labels = names.target_selector(self.target)
+        found = (m for kind in FENCED for m in self.cluster.list(kind, self.namespace, labels))
+        older = [made for made in found if token_of(made) < self.token]
+        return [f"{m['kind']}/{m['metadata']['name']}" for m in older if self.touch(m)]
+
+    def touch(self, found: JsonObject) -> JsonObject | None:
+        """The object with this claim's number on it, and so with a new resourceVersion.
+
+        None where somebody removed it meanwhile.
+
+        Raises:
+            Superseded: a newer holder touched it.
+        """
+        latest: JsonObject | None = found
+        for _ in range(ATTEMPTS):
+            if latest is None or token_of(latest) == self.token:
+                return latest
+            metadata = {
+                "resourceVersion": latest["metadata"]["resourceVersion"],
+                "annotations": {names.CLAIM: str(self.token)},
+            }
+            path = path_for({**latest, "kind": found["kind"]})
+            try:
+                query = {"fieldManager": names.MANAGER}
+                return self.cluster.call("PATCH", path, {"metadata": metadata}, MERGE, query)
+            except ApiRefused as error:
+                refuse_other_than(error, 409, 404)
+            latest = self.cluster.find(path)
+            self.refuse_stale()
+        raise self._contended(found["metadata"]["name"])
+
+    def apply(self, wanted: JsonObject, *, take_over: bool = False) -> Written:
+        """Make the object as wanted by server-side apply.
+
+        Args:
+            take_over: take fields that another manager owns; a way back does.
+
+        Raises:
+            Superseded: a newer holder took over. FieldConflict: another manager owns a field.
+            BadInput: the object is not Slipway's. StepFailed: the server refused.
+        """
+        path = path_for(wanted)
+        for _ in range(ATTEMPTS):
+            found = self.cluster.find(path)
+            self.refuse_stale()
+            if found is not None:
+                refuse_foreign(found, wanted, self.target)
+                found = self.touch({**found, "kind": wanted["kind"]})
+            try:
+                return self._apply(path, wanted, found, take_over)
+            except ApiRefused as error:
+                refuse_conflicts(error, wanted)
+                refuse_other_than(error, 409, doing=described(wanted))
+        raise self._contended(described(wanted))
+
+    def _apply(
+        self, path: str, wanted: JsonObject, found: JsonObject | None, take_over: bool
+    ) -> Written:
+        body = self._guarded(wanted, found)
+        query: dict[str, str | int] = {"fieldManager": names.MANAGER}
+        try:
+            made = self.cluster.call("PATCH", path, body, APPLY, query)
+        except ApiRefused as error:
+            taken = tuple(field_conflicts(error))
+            if not (taken and take_over):
+                raise
+            made = self.cluster.call("PATCH", path, body, APPLY, {**query, "force": "true"})
+            return Written(made, True, taken)
+        return Written(made, found is None or version_of(made) != version_of(found))
+
+    def _guarded(self, wanted: JsonObject, found: JsonObject | None) -> JsonObject:
+        """The object with this claim's number and its precondition.
+
+        A version that no object has lets the server create one, and refuses one that somebody
+        made meanwhile; a uid lets it change that one object, and create none.
+        """
+        metadata = wanted["metadata"]
+        annotations = {**(metadata.get("annotations") or {}), names.CLAIM: str(self.token)}
+        guard = {"resourceVersion": NO_VERSION}
+        if found:
+            guard = {key: found["metadata"][key] for key in ("resourceVersion", "uid")}
+        return {**wanted, "metadata": {**metadata, "annotations": annotations, **guard}}
+
+    def create(self, wanted: JsonObject, *, ours: bool = True) -> bool:
+        """Create what is never changed afterwards; whether it was absent.
+
+        Args:
+            ours: refuse one of that name that Slipway did not make.
+        """
+        found = self.cluster.find(path_for(wanted))
+        self.refuse_stale()
+        if found is not None:
+            if ours:
+                refuse_foreign(found, wanted, self.target)
+            return False
+        path = path_for(wanted).rpartition("/")[0]
+        try:
+            self.cluster.call("POST", path, wanted, query={"fieldManager": names.MANAGER})
+        except ApiRefused as error:
+            if error.reason == "AlreadyExists":
+                return False
+            raise refusal(described(wanted), error) from None
+        return True
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Remove an object; whether it was there."""
+        path = path_of(kind, self.namespace, name)
+        for _ in range(ATTEMPTS):
+            found = self.cluster.find(path)
+            self.refuse_stale()
+            if found is None:
+                return False
+            guard = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
+            body = {"preconditions": guard, "propagationPolicy": "Background"}
+            try:
+                self.cluster.call("DELETE", path, body)
+            except ApiRefused as error:
+                refuse_other_than(error, 404, 409, doing=f"removing {kind} {name}")
+                continue
+            return True
+        raise self._contended(f"{kind} {name}")
+
+    def _swap(self, found: JsonObject | None, wanted: JsonObject) -> bool:
+        try:
+            if found is None:
+                self.cluster.call("POST", path_for(wanted).rpartition("/")[0], wanted)
+            else:
+                metadata = {**wanted["metadata"], "resourceVersion": version_of(found)}
+                body = {**wanted, "metadata": metadata}
+                self.cluster.call("PUT", self._lease_path, body)
+        except ApiRefused as error:
+            refuse_other_than(error, 409, 404, doing=f"lease of {self.target}")
+            return False
+        return True
+
+    @property
+    def _lease_path(self) -> str:
+        return path_of("Lease", self.namespace, names.lease_name(self.target))
+
+    def _contended(self, what: str) -> Superseded:
+        return Superseded(
+            f"{self.target}: other writers kept changing {what}",
+            allowed="one holder at a time",
+            next_step="slipway status, then slipway recover",
+        )
+
+
+def token_of(made: JsonObject | None) -> int:
+    """The claim's number on an object; 0 where there is none. Pure."""
+    annotations = ((made or {}).get("metadata") or {}).get("annotations") or {}
+    text = str(annotations.get(names.CLAIM, "0"))
+    return int(text) if text.isdecimal() else 0
+
+
+def version_of(made: JsonObject) -> str:
+    return str(made["metadata"]["resourceVersion"])
+
+
+def described(made: JsonObject) -> str:
+    """Kind, namespace and name, for people. Pure."""
+    metadata = made["metadata"]
+    place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+    return f"{made['kind']} {place}{metadata['name']}"
+
+
+def refuse_foreign(found: JsonObject, wanted: JsonObject, target: Target) -> None:
+    """Raises BadInput where the object is not this target's. Pure."""
+    labels = found["metadata"].get("labels") or {}
+    ours = {names.APP: target.app, names.ENVIRONMENT: target.environment}
+    if not ours.items() <= labels.items():
+        raise BadInput(
+            f"{described(wanted)} exists and Slipway did not make it for {target}",
+            found="labels " + (", ".join(f"{k}={v}" for k, v in sorted(labels.items())) or "none"),
+            allowed=", ".join(f"{key}={value}" for key, value in ours.items()),
+            next_step="remove it, hand it over by these labels, or choose another namespace",
+        )
+
+
+def field_conflicts(error: ApiRefused) -> Iterator[str]:
+    """`manager: field` of each field that another manager owns. Pure."""
+    for cause in error.causes:
+        if cause.get("reason") == "FieldManagerConflict":
+            manager = cause.get("message", "").partition('"')[2].partition('"')[0]
+            yield f"{manager or 'unknown'}: {cause.get('field', '?')}"
+
+
+def refuse_conflicts(error: ApiRefused, wanted: JsonObject) -> None:
+    """Raises FieldConflict naming managers and fields. Pure."""
+    if conflicts := list(field_conflicts(error)):
+        raise conflict(wanted, conflicts)
+
+
+def conflict(wanted: JsonObject, conflicts: Sequence[str]) -> FieldConflict:
+    kind, name = wanted["kind"].lower(), wanted["metadata"]["name"]
+    place = wanted["metadata"].get("namespace", "")
+    return FieldConflict(
+        f"{described(wanted)} was changed by somebody else",
+        found="; ".join(conflicts),
+        allowed=f"fields that {names.MANAGER} owns",
+        next_step=f"see `kubectl -n {place} get {kind} {name} -o yaml --show-managed-fields`; "
+        "undo that change, or take the field back by `slipway rollback`",
+    )
+
+
+def refuse_other_than(error: ApiRefused, *known: int, doing: str = "fencing") -> None:
+    """Raises the server's refusal unless its status is one of those that lead to another try."""
+    if error.status not in known:
+        raise refusal(doing, error) from None

@@ -1,0 +1,219 @@
+"""Whether a rollout is complete, on its way, or has failed and why. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_observe import release_of
+from slipway.canonical import JsonObject
+from slipway.errors import Cause, CrashLoop, ImageMissing, OutOfMemory, ProbeFailed, StepFailed
+
+PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+FINAL_PULL = ("not found", "unauthorized", "denied", "forbidden", "manifest unknown", "invalid")
+UNSTARTED = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
+# Seconds that these may last: a node, a quota or an admission webhook may come round.
+LASTING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was read at one moment: the release's workloads and pods, events of the namespace."""
+
+    deployments: tuple[JsonObject, ...]
+    pods: tuple[JsonObject, ...]
+    events: tuple[JsonObject, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a rollout cannot go on.
+
+    Attributes:
+        lasting: counts only once it was there for LASTING_SECONDS.
+        pod: the pod that shows it, or empty.
+    """
+
+    kind: type[StepFailed]
+    message: str
+    found: str
+    cause: Cause | None = None
+    lasting: bool = False
+    pod: str = ""
+
+
+@dataclass(slots=True)
+class Patience:
+    """How many crashes a container may have, on top of those counted before we looked."""
+
+    crashes: int
+    before: dict[str, int] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+
+    def due(self, problems: Sequence[Problem], now: float) -> Problem | None:
+        """The first problem that counts by now."""
+        seen = {problem.message for problem in problems}
+        self.since = {m: self.since.get(m, now) for m in seen}
+        for problem in problems:
+            if not problem.lasting or now - self.since[problem.message] >= LASTING_SECONDS:
+                return problem
+        return None
+
+
+def is_complete(deployment: JsonObject) -> bool:
+    """Whether every replica is of the present template and available, and no other is left."""
+    spec, status = deployment["spec"], deployment.get("status") or {}
+    wanted = spec["replicas"]
+    return status.get("observedGeneration", 0) >= deployment["metadata"]["generation"] and all(
+        status.get(count, 0) == wanted
+        for count in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+    )
+
+
+def progress(state: State) -> tuple[object, ...]:
+    """Changes whenever a rollout came a step further."""
+    counts = ("updatedReplicas", "readyReplicas", "availableReplicas", "replicas")
+    return tuple(
+        (d.get("status") or {}).get(count, 0) for d in state.deployments for count in counts
+    )
+
+
+def problems(state: State, spec_id: str, patience: Patience) -> list[Problem]:
+    """Everything that keeps the release from running, worst first."""
+    found: list[Problem] = []
+    for pod in state.pods:
+        if release_of(pod) == spec_id and not pod["metadata"].get("deletionTimestamp"):
+            found += pod_problems(pod, state.events, patience)
+    for deployment in state.deployments:
+        found += deployment_problems(deployment)
+    return found
+
+
+def deployment_problems(deployment: JsonObject) -> Iterator[Problem]:
+    name = deployment["metadata"]["name"]
+    if deployment["spec"].get("paused"):
+        message = f"Deployment {name} is paused: somebody stopped its rollout"
+        yield Problem(StepFailed, message, "spec.paused: true", Cause.CONFLICT)
+    for condition in (deployment.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            text = str(condition.get("message", ""))
+            message = f"no pod of {name} could be made: {refused_by(text)}"
+            yield Problem(StepFailed, message, text, cause_of_refusal(text), lasting=True)
+
+
+def refused_by(text: str) -> str:
+    return {
+        Cause.QUOTA: "the namespace's quota is used up",
+        Cause.POLICY: "admission denied it",
+        Cause.PERMISSION: "the cluster denied it",
+    }[cause_of_refusal(text)]
+
+
+def cause_of_refusal(text: str) -> Cause:
+    if "exceeded quota" in text:
+        return Cause.QUOTA
+    words = ("violates PodSecurity", "admission webhook", "ValidatingAdmissionPolicy", "denied")
+    if any(word in text for word in words) or "maximum" in text or "minimum" in text:
+        return Cause.POLICY
+    return Cause.PERMISSION
+
+
+def pod_problems(
+    pod: JsonObject, events: Sequence[JsonObject], patience: Patience
+) -> Iterator[Problem]:
+    name = pod["metadata"]["name"]
+    own = [event for event in events if (event.get("involvedObject") or {}).get("name") == name]
+    status = pod.get("status") or {}
+    for condition in status.get("conditions") or []:
+        is_stuck = (
+            condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable"
+        )
+        if is_stuck and not any(event.get("reason") == "TriggeredScaleUp" for event in own):
+            yield unschedulable(pod, str(condition.get("message", "")))
+    for container in status.get("containerStatuses") or []:
+        yield from container_problems(pod, container, own, patience)
+
+
+def unschedulable(pod: JsonObject, text: str) -> Problem:
+    service = (pod["metadata"].get("labels") or {}).get(names.SERVICE)
+    message = f"no node takes a pod of {service}"
+    return Problem(
+        StepFailed, message, text, Cause.QUOTA, lasting=True, pod=pod["metadata"]["name"]
+    )
+
+
+def container_problems(
+    pod: JsonObject, container: JsonObject, events: Sequence[JsonObject], patience: Patience
+) -> Iterator[Problem]:
+    name, who = pod["metadata"]["name"], f"{container['name']} ({pod['metadata']['name']})"
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    reason, text = str(waiting.get("reason", "")), str(waiting.get("message", ""))
+    if reason in PULLING:
+        is_final = reason != "ErrImagePull" or any(word in text.lower() for word in FINAL_PULL)
+        message = f"the image of {who} cannot be pulled"
+        detail = pull_detail(text, events)
+        yield Problem(ImageMissing, message, detail, lasting=not is_final, pod=name)
+    elif reason == "CreateContainerConfigError":
+        cause = Cause.SECRET if "secret" in text.lower() else Cause.INPUT
+        yield Problem(StepFailed, f"{who} cannot be set up", text, cause, lasting=True, pod=name)
+    elif reason in UNSTARTED:
+        yield Problem(CrashLoop, f"{who} cannot start", text, pod=name)
+    else:
+        yield from crashes(who, pod, container, events, patience)
+
+
+def pull_detail(text: str, events: Sequence[JsonObject]) -> str:
+    """The registry's words: a back-off's own message says less than the failure before it."""
+    failed = [str(e.get("message")) for e in events if e.get("reason") == "Failed"]
+    return next((line for line in failed if "Failed to pull" in line), text)[:400]
+
+
+def crashes(
+    who: str,
+    pod: JsonObject,
+    container: JsonObject,
+    events: Sequence[JsonObject],
+    patience: Patience,
+) -> Iterator[Problem]:
+    key, state = f"{pod['metadata']['uid']}/{container['name']}", container.get("state") or {}
+    waiting = (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff"
+    last = (container.get("lastState") or {}).get("terminated") or {}
+    ended = state.get("terminated") or last
+    count = int(container.get("restartCount", 0)) - patience.before.get(key, 0)
+    # A container that lies ended has crashed once more than it was started again.
+    count += 1 if waiting or "terminated" in state else 0
+    if not ended:
+        return
+    if ended.get("reason") == "OOMKilled":
+        limit = memory_limit(pod, container["name"])
+        message = f"{who} ran out of its {limit} of memory"
+        yield Problem(OutOfMemory, message, f"{count} restarts", pod=pod["metadata"]["name"])
+    elif count > patience.crashes:
+        yield crash(who, pod, ended, count, events)
+
+
+def crash(
+    who: str, pod: JsonObject, ended: JsonObject, count: int, events: Sequence[JsonObject]
+) -> Problem:
+    name, text = pod["metadata"]["name"], f"{count} crashes, {ended.get('reason', 'ended')}"
+    killed = [str(e.get("message")) for e in events if e.get("reason") == "Killing"]
+    if probe := next((line for line in killed if "probe" in line), None):
+        return Problem(ProbeFailed, f"{who} became unhealthy: its own probe fails", probe, pod=name)
+    message = f"{who} crashed with exit code {ended.get('exitCode')}"
+    return Problem(CrashLoop, message, text, pod=name)
+
+
+def memory_limit(pod: JsonObject, container: str) -> str:
+    limits: Mapping[str, str] = next(
+        (c["resources"]["limits"] for c in pod["spec"]["containers"] if c["name"] == container), {}
+    )
+    amount = str(limits.get("memory", "limit"))
+    return f"{int(amount) // 2**20} MiB" if amount.isdecimal() else amount
+
+
+def restarts(pods: Sequence[JsonObject]) -> dict[str, int]:
+    """Restarts of each container so far, by the key that Patience uses."""
+    return {
+        f"{pod['metadata']['uid']}/{c['name']}": int(c.get("restartCount", 0))
+        for pod in pods
+        for c in (pod.get("status") or {}).get("containerStatuses") or []
+    }

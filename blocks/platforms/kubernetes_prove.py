@@ -1,0 +1,162 @@
+"""Proving that a release could be carried out now, before anything is changed."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
+from blocks.platforms.kubernetes_fence import described, refuse_conflicts
+from blocks.platforms.kubernetes_supporting import config_map, services, supporting_objects
+from blocks.platforms.kubernetes_workload import deployment
+from slipway.canonical import JsonObject
+from slipway.errors import Cause, Refused, WayBackMissing
+from slipway.release import ReleaseSpec
+
+OLDEST = (1, 30)  # the first whose pods may sleep before they end
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+WRITING = ("get", "list", "create", "patch", "delete")
+
+# group, resource (with subresource): verbs that a release uses
+VERBS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("apps", "deployments"): (*WRITING, "watch"),
+    ("apps", "replicasets"): ("list", "watch"),
+    ("", "services"): WRITING,
+    ("", "configmaps"): WRITING,
+    ("", "secrets"): WRITING,
+    ("", "serviceaccounts"): ("get", "create"),
+    ("", "pods"): ("list", "watch"),
+    ("", "pods/log"): ("get",),
+    ("", "pods/portforward"): ("get",),
+    ("", "events"): ("list", "watch"),
+    ("", "resourcequotas"): ("list",),
+    ("policy", "poddisruptionbudgets"): WRITING,
+    ("networking.k8s.io", "networkpolicies"): WRITING,
+    ("discovery.k8s.io", "endpointslices"): ("list",),
+    ("coordination.k8s.io", "leases"): ("get", "create", "update"),
+}
+
+ProveImage = Callable[[str], str]
+
+
+def prove(cluster: Cluster, spec: ReleaseSpec, image: ProveImage) -> list[str]:
+    """Facts that let the release be carried out now.
+
+    Args:
+        image: proves that an image can be pulled; the fact, or raises.
+
+    Raises:
+        WayBackMissing: its namespace, config or secrets are gone.
+        Refused: a permission is missing, the cluster would refuse an object, or somebody else
+            owns one of its fields.
+    """
+    namespace = names.namespace_of(spec)
+    if cluster.find(path_of("Namespace", "", namespace)) is None:
+        raise WayBackMissing(
+            f"namespace {namespace} of release {spec.id} is gone",
+            next_step="make it again, or deploy the release anew",
+        )
+    return [
+        version_fact(cluster),
+        *permission_facts(cluster, namespace),
+        *(image(service.image) for service in spec.services),
+        *secret_facts(cluster, spec),
+        *dry_run(cluster, spec),
+    ]
+
+
+def version_fact(cluster: Cluster) -> str:
+    """Raises Refused where the server is older than what our pods use."""
+    found = cluster.get("/version")
+    digits = [
+        "".join(c for c in str(found.get(key, "")) if c.isdigit()) for key in ("major", "minor")
+    ]
+    version = tuple(int(text or 0) for text in digits)
+    if version < OLDEST:
+        raise Refused(
+            "the cluster is too old",
+            found=str(found.get("gitVersion")),
+            allowed="Kubernetes 1.30 or newer",
+            next_step="upgrade the cluster",
+        )
+    return f"the cluster answers: Kubernetes {found.get('gitVersion')}"
+
+
+def permission_facts(cluster: Cluster, namespace: str) -> list[str]:
+    """Raises Refused naming every verb that the deployer's account lacks."""
+    lacking = [
+        f"{verb} {resource}" + (f".{group}" if group else "")
+        for (group, resource), verbs in VERBS.items()
+        for verb in verbs
+        if not may(cluster, namespace, group, resource, verb)
+    ]
+    if lacking:
+        raise Refused(
+            f"the deployer's account lacks permissions in namespace {namespace}",
+            found="may not " + ", ".join(lacking),
+            allowed="every verb that a release uses; docs/kubernetes.md lists them",
+            next_step=f"grant them by a Role and a RoleBinding in {namespace}",
+            cause=Cause.PERMISSION,
+        )
+    return [f"all {sum(map(len, VERBS.values()))} permissions are there in {namespace}"]
+
+
+def may(cluster: Cluster, namespace: str, group: str, resource: str, verb: str) -> bool:
+    """The API server's own answer for this account."""
+    name, _, sub = resource.partition("/")
+    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": name}
+    body: JsonObject = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {**attributes, **({"subresource": sub} if sub else {})}},
+    }
+    return bool(cluster.call("POST", REVIEWS, body)["status"]["allowed"])
+
+
+def secret_facts(cluster: Cluster, spec: ReleaseSpec) -> Iterator[str]:
+    """Raises WayBackMissing where the release's Secret is gone or incomplete."""
+    if not spec.secrets:
+        return
+    name = names.secrets_name(spec)
+    found = cluster.find(path_of("Secret", names.namespace_of(spec), name))
+    missing = sorted(set(spec.secrets) - set((found or {}).get("data") or {}))
+    if missing:
+        raise WayBackMissing(
+            f"the secrets of release {spec.id} are gone",
+            found=f"Secret {name} " + (f"lacks {', '.join(missing)}" if found else "is missing"),
+            allowed="every version that the release was verified with",
+            next_step="deploy the release again with current secret versions first",
+        )
+    yield f"Secret {name} is complete"
+
+
+def every_object(spec: ReleaseSpec, candidate: str) -> list[JsonObject]:
+    """All that a release applies, but for namespace, secrets and what is made only once."""
+    configs = [config_map(spec, service) for service in spec.services if service.config]
+    workloads = [deployment(spec, service, candidate) for service in spec.services]
+    applied = [made for made in supporting_objects(spec) if made["kind"] != "ServiceAccount"]
+    return [*applied, *configs, *workloads, *services(spec)]
+
+
+def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> list[str]:
+    """Let the server judge every object without keeping it.
+
+    Raises:
+        FieldConflict: somebody else owns a field. StepFailed: the server or its admission says no.
+    """
+    made = every_object(spec, "")
+    for wanted in made:
+        query: dict[str, str | int] = {"fieldManager": names.MANAGER, "dryRun": "All"}
+        if take_over:
+            query["force"] = "true"
+        try:
+            cluster.call("PATCH", path_for(wanted), without_candidate(wanted), APPLY, query)
+        except ApiRefused as error:
+            refuse_conflicts(error, wanted)
+            raise refusal(f"dry run of {described(wanted)}", error) from None
+    return [f"the cluster accepts all {len(made)} objects of release {spec.id}"]
+
+
+def without_candidate(wanted: JsonObject) -> JsonObject:
+    """An owner's own annotation never conflicts; a dry run tells nobody's name."""
+    metadata = wanted["metadata"]
+    kept = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != names.CANDIDATE}
+    return {**wanted, "metadata": {**metadata, "annotations": kept}}

@@ -1,0 +1,244 @@
+"""The steps of a release on a cluster, each named by what it leaves true."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from blocks.platforms import kubernetes_names as names
+from blocks.platforms import kubernetes_prove, kubernetes_retire, kubernetes_verify
+from blocks.platforms.kubernetes_access import Access
+from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal
+from blocks.platforms.kubernetes_fence import Writer, Written
+from blocks.platforms.kubernetes_observe import release_of
+from blocks.platforms.kubernetes_prove import ProveImage
+from blocks.platforms.kubernetes_quota import refuse_full
+from blocks.platforms.kubernetes_settle import Place, settle
+from blocks.platforms.kubernetes_supporting import (
+    config_map,
+    namespace,
+    secret,
+    service_account,
+    services,
+    supporting_objects,
+)
+from blocks.platforms.kubernetes_workload import deployment
+from slipway.canonical import JsonObject
+from slipway.errors import StepFailed
+from slipway.platform import Stage, Step, StepContext
+from slipway.release import ReleaseSpec, ServiceSpec, Target
+
+STEP_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the platform works with.
+
+    Attributes:
+        access: gives a client of the cluster.
+        image: proves that an image can be pulled.
+    """
+
+    access: Access
+    image: ProveImage
+
+    @contextmanager
+    def cluster(
+        self, patience: float = 10, check: Callable[[], None] = lambda: None
+    ) -> Iterator[Cluster]:
+        made = Cluster(self.access, patience, check)
+        try:
+            yield made
+        except ApiRefused as error:
+            raise refusal("the Kubernetes API", error) from None
+        finally:
+            made.close()
+
+
+Act = Callable[[Cluster, StepContext], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """From whatever runs to `spec` serving and verified. Steps of the stage `verify` only read.
+
+    A way back (no `previous`) takes fields back that somebody changed by hand, and tells so.
+    """
+
+    settings: Settings
+    spec: ReleaseSpec
+    previous: ReleaseSpec | None
+
+    def steps(self) -> list[Step]:
+        acts: list[tuple[str, Stage, Act]] = [
+            ("namespace present", Stage.APPLY, self.namespace_present),
+            ("release accepted", Stage.APPLY, self.release_accepted),
+            ("config and secrets written", Stage.APPLY, self.versions_written),
+            ("workloads applied", Stage.APPLY, self.workloads_applied),
+            ("rollout complete", Stage.SETTLE, self.rollout_complete),
+            ("traffic switched", Stage.SWITCH, self.traffic_switched),
+            ("release verified", Stage.VERIFY, self.release_verified),
+        ]
+        return [step_of(self.settings, *act) for act in acts]
+
+    def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        wanted = namespace(self.spec)
+        made = cluster.find(path_for(wanted)) is None
+        if made:
+            create_namespace(cluster, wanted)
+            context.note(f"made namespace {wanted['metadata']['name']}")
+        writer = self._writer(cluster, context)
+        writer.take_lease()
+        return {"made": made, "account": writer.create(service_account(self.spec), ours=False)}
+
+    def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        place = names.namespace_of(self.spec)
+        facts = [
+            kubernetes_prove.version_fact(cluster),
+            *kubernetes_prove.permission_facts(cluster, place),
+            *(self.settings.image(service.image) for service in self.spec.services),
+            *refuse_full(cluster.list("ResourceQuota", place), self._rolled(cluster)),
+            *kubernetes_prove.dry_run(cluster, self.spec, take_over=self.previous is None),
+        ]
+        return {"facts": facts}
+
+    def versions_written(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        writer = self._writer(cluster, context)
+        written = [
+            names.config_name(service)
+            for service in self.spec.services
+            if service.config and writer.create(config_map(self.spec, service))
+        ]
+        if self.spec.secrets and self._write_secret(writer, context):
+            written.append(names.secrets_name(self.spec))
+        return {"written": written}
+
+    def _write_secret(self, writer: Writer, context: StepContext) -> bool:
+        """Values are read only where the Secret is absent; once there it is never changed."""
+        empty = secret(self.spec, {})
+        if writer.cluster.find(path_for(empty)) is not None:
+            return writer.create(empty)
+        values = context.values(self.spec.secrets)
+        plain = {name: value.get_secret_value() for name, value in values.items()}
+        try:
+            return writer.create(secret(self.spec, plain))
+        except StepFailed as error:
+            # The server's words may quote what it was given.
+            raise StepFailed(
+                f"Secret {names.secrets_name(self.spec)} was refused", cause=error.cause
+            ) from None
+
+    def workloads_applied(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        made = [m for m in supporting_objects(self.spec) if m["kind"] != "ServiceAccount"]
+        workloads = [deployment(self.spec, s, context.candidate) for s in self.spec.services]
+        absent = [s for s in self._behind() if cluster.find(path_for(s)) is None]
+        return self._apply(cluster, context, [*made, *absent, *workloads])
+
+    def rollout_complete(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return settle(Place(cluster, self.spec), context)
+
+    def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return self._apply(cluster, context, services(self.spec))
+
+    def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return kubernetes_verify.bake(Place(cluster, self.spec), context)
+
+    def _apply(
+        self, cluster: Cluster, context: StepContext, wanted: Sequence[JsonObject]
+    ) -> JsonObject:
+        writer = self._writer(cluster, context)
+        take_over = self.previous is None
+        written = [(one, writer.apply(one, take_over=take_over)) for one in wanted]
+        return {
+            "applied": [named(one) for one, result in written if result.is_changed],
+            "taken back": [line for one, result in written for line in told(one, result, context)],
+        }
+
+    def _behind(self) -> list[JsonObject]:
+        """Services that the front one may ask while it starts."""
+        return [s for s in services(self.spec) if s["metadata"]["name"] != self.spec.front]
+
+    def _rolled(self, cluster: Cluster) -> list[ServiceSpec]:
+        """Services of which a rollout makes a pod beside the old ones."""
+        if self.spec.strategy == "recreate":
+            return []
+        labels = names.target_selector(self.spec.target)
+        running = {
+            d["metadata"]["name"]
+            for d in cluster.list("Deployment", names.namespace_of(self.spec), labels)
+            if release_of(d) == self.spec.id
+        }
+        return [s for s in self.spec.services if names.deployment_name(self.spec, s) not in running]
+
+    def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
+        return writer_of(cluster, self.spec.target, names.namespace_of(self.spec), context)
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Remove what no kept release needs; everything where nothing is kept."""
+
+    settings: Settings
+    target: Target
+    namespace: str
+    keep: Sequence[ReleaseSpec]
+
+    def steps(self) -> list[Step]:
+        if self.keep:
+            return [
+                step_of(self.settings, "old releases removed", Stage.RETIRE, self.old_removed),
+            ]
+        return [
+            step_of(self.settings, "traffic ended", Stage.RETIRE, self.traffic_ended),
+            step_of(self.settings, "environment removed", Stage.RETIRE, self.old_removed),
+        ]
+
+    def traffic_ended(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        labels = names.target_selector(self.target)
+        listed = cluster.list("Service", self.namespace, labels)
+        return {"removed": kubernetes_retire.remove(self._writer(cluster, context), listed)}
+
+    def old_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        writer = self._writer(cluster, context)
+        writer.refuse_stale()
+        found = kubernetes_retire.find_surplus(cluster, self.target, self.namespace, self.keep)
+        return {"removed": kubernetes_retire.remove(writer, found)}
+
+    def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
+        return writer_of(cluster, self.target, self.namespace, context)
+
+
+def step_of(settings: Settings, name: str, stage: Stage, act: Act) -> Step:
+    """A step with a connection of its own."""
+
+    def run(context: StepContext) -> JsonObject:
+        context.check()
+        with settings.cluster(STEP_PATIENCE, context.check) as cluster:
+            return act(cluster, context)
+
+    return Step(name, stage, run)
+
+
+def writer_of(cluster: Cluster, target: Target, place: str, context: StepContext) -> Writer:
+    return Writer(cluster, target, place, context.token)
+
+
+def create_namespace(cluster: Cluster, wanted: JsonObject) -> None:
+    """Another writer may have made it meanwhile, which is as well."""
+    try:
+        cluster.call("POST", "/api/v1/namespaces", wanted, query={"fieldManager": names.MANAGER})
+    except ApiRefused as error:
+        if error.reason != "AlreadyExists":
+            raise refusal(f"namespace {wanted['metadata']['name']}", error) from None
+
+
+def named(made: JsonObject) -> str:
+    return f"{made['kind']}/{made['metadata']['name']}"
+
+
+def told(made: JsonObject, result: Written, context: StepContext) -> list[str]:
+    """Fields that were somebody else's, told to the operator."""
+    lines = [f"{named(made)} {taken}" for taken in result.taken]
+    for line in lines:
+        context.note(f"taken back from {line}")
+    return lines

@@ -1,0 +1,206 @@
+"""Proving that the approved digests serve, as specified, and go on serving."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_evidence import of_pod
+from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_forward import Answer, http_get
+from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems, restarts
+from blocks.platforms.kubernetes_observe import is_ready, observation, see
+from blocks.platforms.kubernetes_settle import Place
+from blocks.platforms.kubernetes_watch import waking
+from slipway.canonical import JsonObject
+from slipway.errors import Cause, VerificationFailed
+from slipway.plan import difference
+from slipway.platform import StepContext
+from slipway.release import ReleaseSpec
+
+BAKING_CRASHES = 0
+MISSES = 3
+EXTRA_SECONDS = 10
+SLICE_LABEL = "kubernetes.io/service-name"
+
+
+@dataclass(slots=True)
+class Hits:
+    """Answers of the pods: how many good ones in a row, how many bad ones."""
+
+    wanted: int
+    good: int = 0
+    missed: int = 0
+    total: int = 0
+
+    def count(self, is_good: bool) -> None:
+        self.total += 1
+        self.good = self.good + 1 if is_good else 0
+        self.missed = 0 if is_good else self.missed + 1
+
+
+def bake(place: Place, context: StepContext) -> JsonObject:
+    """Verify digests, routes and fields, then ask and watch until the bake window is over.
+
+    Raises:
+        VerificationFailed: a wrong digest, traffic elsewhere, bad answers, an edit by hand.
+        CrashLoop, OutOfMemory, ProbeFailed: a container failed during the window.
+    """
+    spec, started = place.spec, time.monotonic()
+    window = spec.health.bake_millis / 1000
+    pause = min(max(window / (spec.health.hits + 1), 0.05), 1.0)
+    hits = Hits(spec.health.hits)
+    state = place.read()
+    patience = Patience(BAKING_CRASHES, restarts(state.pods))
+    digests, addresses = prove_digests(place, state), prove_routes(place, state)
+    asked = place.cluster.apart()
+    try:
+        with waking(place.cluster, place.namespace, context) as wake:
+            while True:
+                refuse_bad(place, state, patience)
+                answer = ask_next(Place(asked, spec), state, hits.total)
+                hits.count(answer.status in spec.health.expect)
+                elapsed = time.monotonic() - started
+                if elapsed >= window and hits.good >= hits.wanted:
+                    break
+                if hits.missed >= MISSES or elapsed > window + EXTRA_SECONDS:
+                    raise not_verified(place, state, answer, hits)
+                wake.wait(pause)
+                state = place.read()
+    finally:
+        asked.close()
+    refuse_bad(place, place.read(), patience)
+    prove_routes(place, place.read())
+    prove_fields(place)
+    return {"digests": digests, "addresses": addresses, "hits": hits.total}
+
+
+def refuse_bad(place: Place, state: State, patience: Patience) -> None:
+    """Raises what keeps the release from running, and where a rollout is under way again."""
+    found = [p for p in problems(state, place.spec.id, patience) if not p.lasting]
+    if found:
+        raise place.failure(found[0])
+
+
+def prove_digests(place: Place, state: State) -> dict[str, str]:
+    """Digest of each running pod, all of them the approved ones.
+
+    Raises:
+        VerificationFailed: one runs another image than approved, or a rollout is not complete.
+    """
+    for deployment in state.deployments:
+        if not is_complete(deployment):
+            raise VerificationFailed(
+                f"Deployment {deployment['metadata']['name']} is not completely rolled out",
+                found=str(deployment.get("status", {}).get("updatedReplicas", 0)) + " updated",
+                allowed=f"{deployment['spec']['replicas']}, all of them available",
+            )
+    approved = {service.name: service.digest for service in place.spec.services}
+    proved = {}
+    for pod in place.own_pods(state):
+        service = str(pod["metadata"]["labels"].get(names.SERVICE))
+        name = pod["metadata"]["name"]
+        proved[name] = running_digest(pod, service)
+        if proved[name] != approved.get(service):
+            raise VerificationFailed(
+                f"{name} runs another image than approved",
+                found=proved[name],
+                allowed=approved.get(service, "no pod of that service"),
+            )
+    return proved
+
+
+def running_digest(pod: JsonObject, container: str) -> str:
+    """The digest that the container runs, without the repository: a node may know it by several."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    image = next((str(s.get("imageID")) for s in statuses if s["name"] == container), "")
+    return image.partition("@")[2] or image or "nothing"
+
+
+def prove_routes(place: Place, state: State) -> list[str]:
+    """The pods that get the front Service's traffic, exactly those of the release.
+
+    Raises:
+        VerificationFailed: traffic goes elsewhere.
+    """
+    spec = place.spec
+    wanted = sorted(front_pods(spec, place.own_pods(state)))
+    labels = names.selector_text({SLICE_LABEL: spec.front})
+    slices = place.cluster.list("EndpointSlice", place.namespace, labels)
+    found = sorted(endpoints(slices))
+    if found != wanted:
+        raise VerificationFailed(
+            f"traffic of {spec.target} does not go to release {spec.id} alone",
+            found=", ".join(found) or "nowhere",
+            allowed=", ".join(wanted) or "no pod of the release is ready",
+        )
+    return wanted
+
+
+def front_pods(spec: ReleaseSpec, pods: Sequence[JsonObject]) -> list[str]:
+    """Ready pods of the front service. Pure."""
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        if is_ready(pod) and pod["metadata"]["labels"].get(names.SERVICE) == spec.front
+    ]
+
+
+def endpoints(slices: Sequence[JsonObject]) -> set[str]:
+    """Names of the pods that a Service sends traffic to. Pure."""
+    return {
+        str((endpoint.get("targetRef") or {}).get("name"))
+        for one in slices
+        for endpoint in one.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready")
+    }
+
+
+def ask_next(place: Place, state: State, turn: int) -> Answer:
+    """One front pod after the other, asked whether it lives and whether it can serve."""
+    spec, port = place.spec, place.spec.front_service.port
+    pods = sorted(front_pods(spec, place.own_pods(state)))
+    if not pods or port is None:
+        return Answer(0, "no pod of the release is ready")
+    answer = Answer(0, "nothing was asked")
+    for path in dict.fromkeys((spec.health.path, spec.health.ready)):
+        answer = http_get(place.cluster, place.namespace, pods[turn % len(pods)], port, path)
+        if answer.status not in spec.health.expect:
+            return Answer(answer.status, f"{answer.text} at {path}")
+    return answer
+
+
+def not_verified(place: Place, state: State, answer: Answer, hits: Hits) -> VerificationFailed:
+    spec = place.spec
+    pods = place.own_pods(state)
+    evidence = of_pod(place.cluster, spec, pods[0]["metadata"]["name"]) if pods else []
+    return VerificationFailed(
+        f"release {spec.id} does not answer well",
+        found=f"{answer}; {hits.good} good in a row of {hits.total}",
+        allowed=f"{hits.wanted} in a row with status {' or '.join(map(str, spec.health.expect))}",
+        evidence=evidence,
+    )
+
+
+def prove_fields(place: Place) -> None:
+    """Raises VerificationFailed where somebody changed the release meanwhile, naming who."""
+    spec = place.spec
+    seen = see(place.cluster, spec.target, place.namespace)
+    changes = difference(spec_fields(spec), observation(seen).fields)
+    if changes:
+        managers = sorted({m for d in seen.deployments for m in other_managers(d)})
+        raise VerificationFailed(
+            f"release {spec.id} does not run as specified: somebody changed it",
+            found="; ".join(str(change) for change in changes[:10]),
+            allowed="the release as recorded; fields are managed by "
+            + (", ".join([names.MANAGER, *managers])),
+            next_step=f"kubectl -n {place.namespace} get deployments -o yaml --show-managed-fields",
+            cause=Cause.CONFLICT,
+        )
+
+
+def other_managers(made: Mapping[str, JsonObject]) -> list[str]:
+    """Who else than Slipway and the control plane wrote into the object. Pure."""
+    entries = made["metadata"].get("managedFields") or []
+    ours = (names.MANAGER, "kube-controller-manager")
+    return [e["manager"] for e in entries if e["manager"] not in ours]
