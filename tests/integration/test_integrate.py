@@ -124,7 +124,7 @@ def agent(prefect_rig: PrefectRig, tmp_path: Path) -> Agent:
 
 
 def test_a_commit_becomes_a_candidate(agent: Agent) -> None:
-    """S1-16 to S1-22, S4-18: one string on the last line leads to all that was made and signed."""
+    """S1-16, S1-20 to S1-22, S4-18: one string on the last line leads to all that was made."""
     revision = agent.world.commit(tests=TESTS, files=GREEN)
     run = agent.good()
     candidate = agent.candidate(run)

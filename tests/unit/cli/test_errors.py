@@ -58,7 +58,7 @@ def test_error_shows_its_evidence() -> None:
 
 
 def test_json_error_is_one_object_on_stderr() -> None:
-    """S1-61: programs read the same facts that people do."""
+    """Programs read the same facts that people do."""
     result = CliRunner().invoke(failing(Busy("held", found="deploy 3")), ["fail", "--json"])
     assert result.exit_code == 9
     assert json.loads(result.stderr) == {

@@ -23,7 +23,7 @@ def branches() -> list[type[errors.SlipwayError]]:
 
 
 def test_every_branch_is_documented_with_its_code() -> None:
-    """S1-61: exit codes are a contract."""
+    """S4-18: exit codes are a contract."""
     actual = {
         kind.__name__: (kind.exit_code, kind.retryable)
         for kind in branches()

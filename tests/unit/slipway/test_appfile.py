@@ -89,6 +89,7 @@ def test_the_valid_file_is_taken():
 
 
 def test_fills_in_front_order_and_gates():
+    """S2-18, S2-19, S1-26: somebody is asked for stage within 10 minutes, for prod within 30."""
     value = {**VALID}
     del value["front"]
     found = parse(written(value))

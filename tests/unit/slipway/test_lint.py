@@ -41,7 +41,7 @@ def findings(case: dict[str, Any]) -> list[Finding]:
 
 @pytest.mark.parametrize(("rule", "case"), BAD, ids=name)
 def test_bad_case_is_found_on_its_lines(rule: str, case: dict[str, Any]) -> None:
-    """N05, G9, G11, F10: each rule finds what it is for, at its line, and says what to do."""
+    """N05, G9, G11, F10, S2-37: each rule finds its cases at their lines, and says what to do."""
     found = [finding for finding in findings(case) if finding.rule == rule]
     assert [finding.line for finding in found] == case["lines"]
     assert all(finding.path == case["file"] and finding.fix for finding in found)
@@ -76,7 +76,7 @@ def test_secret_values_are_never_told() -> None:
 
 
 def test_own_tree_is_clean() -> None:
-    """The rules hold for this project."""
+    """N05, S2-37, S3-24: the rules hold for this project."""
     assert [str(finding) for finding in lint([Path()])] == []
 
 
