@@ -1,0 +1,29 @@
+"""The field's own programs for clusters, each a pinned Go module built once into the cache."""
+
+from pathlib import Path
+
+from tests.cluster.cache import cluster_cache, make_once
+from tests.cluster.golang import find_go, run_go
+
+MODULES = {
+    "helm3": "helm.sh/helm/v3/cmd/helm@v3.22.0",
+    "helm4": "helm.sh/helm/v4/cmd/helm@v4.3.1",
+    "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
+}
+
+
+def tool(name: str) -> Path:
+    """The program; the first time takes seconds for kubeconform, minutes for Helm.
+
+    Raises:
+        Unreachable: no Go, or no module proxy.
+    """
+    module = MODULES[name]
+    path, _, version = module.partition("@")
+
+    def make(folder: Path) -> None:
+        arguments = ["install", "-trimpath", "-ldflags=-s -w", module]
+        extra = {"GOBIN": str(folder), "GOFLAGS": "-buildvcs=false"}
+        run_go(find_go(cluster_cache()), folder, *arguments, extra=extra)
+
+    return make_once(cluster_cache() / "tools" / f"{name}-{version}", make) / Path(path).name
