@@ -150,7 +150,7 @@ def main(folder: Path) -> None:
     supervisor = Supervisor(folder)
     while True:
         supervisor.step()
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

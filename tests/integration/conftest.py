@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.gateway_worlds import gateway
-from tests.integration.kubernetes_worlds import cluster, namespace
+from tests.integration.kubernetes_worlds import cluster, namespace, own_cluster
 from tests.integration.prefect_worlds import app, keys, prefect_rig, sign
 from tests.integration.store_worlds import guarded_prefect, moto, vault
 from tests.rig.docker_rig import Rig
@@ -20,6 +20,7 @@ __all__ = [
     "keys",
     "moto",
     "namespace",
+    "own_cluster",
     "prefect_rig",
     "shell",
     "sign",

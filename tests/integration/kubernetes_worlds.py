@@ -9,7 +9,7 @@ from slipway.cli.stack.images import ImageStore
 from slipway.cli.stack.settings import default_cache
 from tests.cluster.choice import choose
 from tests.rig.docker_rig import Rig
-from tests.rig.kubernetes_rig import Cluster, existing_cluster, own_cluster, remove_quietly
+from tests.rig.kubernetes_rig import Cluster, reach_existing, reach_own, remove_quietly
 
 
 @pytest.fixture(scope="session")
@@ -19,16 +19,24 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     if chosen.context:
         images = Rig(port=int(chosen.registry.rpartition(":")[2]))
         ImageStore(images.engine, default_cache()).ensure_image("python")
-        made = existing_cluster(chosen, images)
+        made = reach_existing(chosen, images)
     else:
         images = request.getfixturevalue("rig")
-        made = own_cluster(chosen, images)
+        made = reach_own(chosen, images)
     try:
         yield made
     finally:
         made.close()
         if chosen.context:
             images.close()
+
+
+@pytest.fixture
+def own_cluster(cluster: Cluster) -> Cluster:
+    """For what is done to no cluster but our own: stop its parts, read its etcd."""
+    if not cluster.layout:
+        pytest.skip(f"needs a cluster of the tests' own; {cluster.context} was chosen")
+    return cluster
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ class Cluster:
     def apply(self, *objects: JsonObject, namespace: str = "") -> None:
         """Create or change objects."""
         given = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        self.kubectl("apply", "--filename=-", namespace=namespace, given=given)
+        self.kubectl("apply", "--validate=false", "--filename=-", namespace=namespace, given=given)
 
     # Namespaces
 
@@ -290,7 +290,7 @@ class Cluster:
             registries.dismiss(self.layout, self.images.port)
 
 
-def own_cluster(choice: Choice, images: Rig) -> Cluster:
+def reach_own(choice: Choice, images: Rig) -> Cluster:
     """The cluster in the chosen folder, which runs; it may pull from the rig's registry."""
     layout = cluster.running(choice.folder)
     if not layout:
@@ -300,7 +300,7 @@ def own_cluster(choice: Choice, images: Rig) -> Cluster:
     return Cluster(layout.kubeconfig, config.CONTEXT, program, images, layout)
 
 
-def existing_cluster(choice: Choice, images: Rig) -> Cluster:
+def reach_existing(choice: Choice, images: Rig) -> Cluster:
     """The cluster of the chosen context, in the caller's kubeconfig."""
     named = os.environ.get("KUBECONFIG", "").split(":")[0]
     kubeconfig = Path(named) if named else Path.home() / ".kube" / "config"
