@@ -12,6 +12,7 @@ from pathlib import Path
 
 from slipway.errors import SlipwayError
 from tests.cluster import choice, cluster, host
+from tests.rig.kubernetes_tools import MODULES, tool
 
 
 def say(text: str) -> None:
@@ -24,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
     folder = choice.choose(os.environ).folder
     for act in ("up", "down", "status"):
         acts.add_parser(act).add_argument("folder", nargs="?", type=Path, default=folder)
+    tools = acts.add_parser("tools", help="build programs of the field into the cache")
+    tools.add_argument("names", nargs="+", choices=sorted(MODULES))
     acts.add_parser("ready")
     acts.add_parser("release")
     return made
@@ -74,13 +77,21 @@ def release() -> int:
     return 0 if chosen.is_kept else down(chosen.folder)
 
 
+def tools(names: list[str]) -> int:
+    for name in names:
+        print(tool(name), flush=True)
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     asked = parser().parse_args(arguments)
+    on_folder = {"up": up, "down": down, "status": status}
     try:
-        if asked.act in ("ready", "release"):
-            return {"ready": ready, "release": release}[asked.act]()
-        acts = {"up": up, "down": down, "status": status}
-        return acts[asked.act](asked.folder.absolute())
+        if asked.act in on_folder:
+            return on_folder[asked.act](asked.folder.absolute())
+        if asked.act == "tools":
+            return tools(asked.names)
+        return {"ready": ready, "release": release}[asked.act]()
     except SlipwayError as error:
         print(error)
         return 1

@@ -5,6 +5,7 @@ is none, the pinned toolchain comes through the module proxy.
 """
 
 import hashlib
+import io
 import os
 import platform
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from slipway.errors import Unreachable
+from tests.cluster.cache import make_once
 
 LEAST = (1, 21)  # the first that fetches another toolchain when a module asks for one
 TOOLCHAIN = "v0.0.1-go1.26.8.linux-amd64"
@@ -70,21 +72,26 @@ def fetch_toolchain(cache: Path) -> Path:
     Raises:
         Unreachable: no build for this machine, no answer, or not the pinned bytes.
     """
-    folder = cache / TOOLCHAIN
-    go = folder / f"golang.org/toolchain@{TOOLCHAIN}" / "bin" / "go"
-    if go.exists():
-        return go
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise Unreachable("no Go toolchain for this machine", next_step="install Go 1.21 or newer")
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / "toolchain.zip"
-    archive.write_bytes(download(f"{proxy_of(os.environ)}/golang.org/toolchain/@v/{TOOLCHAIN}.zip"))
-    with zipfile.ZipFile(archive) as zipped:
+    url = f"{proxy_of(os.environ)}/golang.org/toolchain/@v/{TOOLCHAIN}.zip"
+    # a folder and so a lock of its own: who builds holds the lock of the folder above
+    made = make_once(cache / "go" / TOOLCHAIN, lambda folder: unpack(download(url), folder))
+    return root_of(made) / "bin" / "go"
+
+
+def root_of(folder: Path) -> Path:
+    """GOROOT in an unpacked module."""
+    return folder / f"golang.org/toolchain@{TOOLCHAIN}"
+
+
+def unpack(archive: bytes, folder: Path) -> None:
+    """The module's files; its programs are made executable, as module zips keep no modes."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
         zipped.extractall(folder)
-    archive.unlink()
-    for program in [*go.parent.iterdir(), *(go.parents[1] / "pkg" / "tool").rglob("*")]:
-        program.chmod(0o755)  # module zips keep no modes
-    return go
+    root = root_of(folder)
+    for program in [*(root / "bin").iterdir(), *(root / "pkg" / "tool").rglob("*")]:
+        program.chmod(0o755)
 
 
 def download(url: str) -> bytes:
