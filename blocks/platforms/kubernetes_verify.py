@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_evidence import of_pod
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_forward import Answer, http_get
 from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems, restarts
-from blocks.platforms.kubernetes_observe import is_ready, observation, see
+from blocks.platforms.kubernetes_observe import is_ready, observation, release_of, see
 from blocks.platforms.kubernetes_settle import Place
 from blocks.platforms.kubernetes_watch import waking
 from slipway.canonical import JsonObject
@@ -185,7 +185,10 @@ def not_verified(place: Place, state: State, answer: Answer, hits: Hits) -> Veri
 def prove_fields(place: Place) -> None:
     """Raises VerificationFailed where somebody changed the release meanwhile, naming who."""
     spec = place.spec
-    seen = see(place.cluster, spec.target, place.namespace)
+    everything = see(place.cluster, spec.target, place.namespace)
+    # What only the release before runs is removed once this one counts as good.
+    own = tuple(d for d in everything.deployments if release_of(d) == spec.id)
+    seen = replace(everything, deployments=own)
     changes = difference(spec_fields(spec), observation(seen).fields)
     if changes:
         managers = sorted({m for d in seen.deployments for m in other_managers(d)})

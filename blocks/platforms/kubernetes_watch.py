@@ -35,7 +35,6 @@ class Wake:
         self._changed = threading.Event()
         self._ended = threading.Event()
         self._open: dict[str, Any] = {}
-        self.opened = 0
 
     def wait(self, seconds: float) -> bool:
         """Whether something changed within that time, or it is time to look anyway.
@@ -56,23 +55,23 @@ class Wake:
     def read(self, kind: str) -> None:
         """Watch one kind until the end; opened again whenever it breaks."""
         while not self._ended.is_set():
-            try:
+            with suppress(
+                SlipwayError, ApiException, urllib3.exceptions.HTTPError, OSError, ValueError
+            ):
                 self._read_once(kind)
-            except (SlipwayError, ApiException, urllib3.exceptions.HTTPError, OSError, ValueError):
-                self._ended.wait(PAUSE_SECONDS)
             self._changed.set()
+            self._ended.wait(PAUSE_SECONDS)
 
     def _read_once(self, kind: str) -> None:
         query: dict[str, str | int] = {"watch": "1", "timeoutSeconds": WATCH_SECONDS}
+        query["resourceVersion"] = "0"  # from now on, by the server's cache: enough to be woken
         path, seconds = path_of(kind, self._namespace), WATCH_SECONDS + 5
         response = self._cluster.open("GET", path, None, "application/json", query, seconds)
         self._open[kind] = response
-        self.opened += 1
         try:
-            if response.status != 200:
-                self._ended.wait(PAUSE_SECONDS)
+            if self._ended.is_set():
                 return
-            for _ in response.stream(65536):
+            for _ in response.stream(65536) if response.status == 200 else ():
                 self._changed.set()
                 if self._ended.is_set():
                     return
@@ -82,7 +81,7 @@ class Wake:
     def end(self) -> None:
         self._ended.set()
         for response in list(self._open.values()):
-            with suppress(OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError, RuntimeError):
                 response.shutdown()
 
 
