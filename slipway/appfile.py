@@ -140,6 +140,8 @@ class Environment(Section):
     """Kubernetes service account of the pods; APP by default."""
     manifests: FolderPath | None = None
     """Folder of plain Kubernetes manifests; by default that of the app, else they are generated."""
+    chart: FolderPath | None = None
+    """Folder of a Helm chart, instead of manifests; by default that of the app."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Containers of each image."""
     port: Port
@@ -172,6 +174,8 @@ class AppFile(Section):
     """Environment variables of every image and environment; not secret."""
     manifests: FolderPath | None = None
     """Folder of plain Kubernetes manifests, of every environment that names no other."""
+    chart: FolderPath | None = None
+    """Folder of a Helm chart, of every environment that names no other."""
     scan: ScanPolicy = ScanPolicy()
     tests: Annotated[tuple[Argv, ...], Field(max_length=50)] = ()
     """Commands that `integrate` runs before it builds: lists of arguments, no shell."""
@@ -229,6 +233,11 @@ def manifest_folders(appfile: AppFile) -> list[str]:
     """The folders of manifests that environments use, by name."""
     places = appfile.environments.values()
     return sorted({place.manifests for place in places if place.manifests})
+
+
+def chart_folders(appfile: AppFile) -> list[str]:
+    """The folders of charts that environments use, by name."""
+    return sorted({place.chart for place in appfile.environments.values() if place.chart})
 
 
 class _SchemaInFileWords(GenerateJsonSchema):

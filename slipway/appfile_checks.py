@@ -8,12 +8,14 @@ from slipway.appfile_fields import on_kubernetes
 from slipway.strict_yaml import Path
 
 if TYPE_CHECKING:
-    from slipway.appfile import AppFile
+    from slipway.appfile import AppFile, Environment
 
 _SECRET_PARTS = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY", "CREDENTIAL")
 _SECRET_WORDS = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "KEY", "APIKEY", "CREDENTIALS", "DSN")
 _RESERVED = "__prefect"
 _NAMESPACE_LENGTH = 63
+_MANY = {"manifests": "manifests", "chart": "charts"}
+FOLDERS = ("manifests", "chart")
 
 
 def problems(appfile: "AppFile") -> list[Problem]:
@@ -37,6 +39,19 @@ def sounds_secret(key: str) -> bool:
 def default_namespace(app: str, environment: str) -> str:
     """The namespace of an environment on Kubernetes that names none."""
     return f"{app}-{environment}"
+
+
+def folders_of(appfile: "AppFile", environment: "Environment") -> dict[str, str | None]:
+    """Manifests and chart of an environment on Kubernetes; what it says outweighs the app."""
+    says = {
+        key: getattr(environment, key) for key in FOLDERS if key in environment.model_fields_set
+    }
+    others = dict.fromkeys(FOLDERS) if any(says.values()) else _folders_of_app(appfile)
+    return {**others, **says}
+
+
+def _folders_of_app(appfile: "AppFile") -> dict[str, str | None]:
+    return {key: getattr(appfile, key) for key in FOLDERS}
 
 
 def _front(appfile: "AppFile") -> Iterator[Problem]:
@@ -147,13 +162,14 @@ def _namespaces(appfile: "AppFile") -> Iterator[Problem]:
 
 def _platforms(appfile: "AppFile") -> Iterator[Problem]:
     """What only Kubernetes has, asked for elsewhere."""
-    if appfile.manifests and not any(map(on_kubernetes, _platforms_of(appfile))):
-        allowed = "an environment with platform: kubernetes"
-        yield Problem(("manifests",), "no environment uses them", appfile.manifests, allowed)
+    for key, folder in _folders_of_app(appfile).items():
+        if folder and not any(map(on_kubernetes, _platforms_of(appfile))):
+            allowed = "an environment with platform: kubernetes"
+            yield Problem((key,), "no environment uses it", folder, allowed)
     for name, environment in appfile.environments.items():
         if on_kubernetes(environment.platform):
             continue
-        for key in ("namespace", "service_account", "manifests"):
+        for key in ("namespace", "service_account", *FOLDERS):
             if value := getattr(environment, key):
                 path = ("environments", name, key)
                 yield Problem(path, "for Kubernetes alone", value, "platform: kubernetes")
@@ -167,15 +183,31 @@ def _platforms(appfile: "AppFile") -> Iterator[Problem]:
 
 
 def _strategies(appfile: "AppFile") -> Iterator[Problem]:
-    """Manifests name their objects, so two releases of them cannot stand side by side."""
+    """Manifests and charts name their objects, so two releases cannot stand side by side."""
     for name, environment in appfile.environments.items():
-        given = environment.model_fields_set
-        folder = environment.manifests if "manifests" in given else appfile.manifests
+        folders = folders_of(appfile, environment)
+        used = next((key for key in FOLDERS if folders[key]), None)
         on_cluster = on_kubernetes(environment.platform)
-        if folder and on_cluster and environment.strategy == "blue-green":
+        if used and on_cluster and environment.strategy == "blue-green":
             path = ("environments", name, "strategy")
-            what = "not a strategy for manifests, which are applied in place"
+            what = f"not a strategy for {_MANY[used]}, which are applied in place"
             yield Problem(path, what, "blue-green", "rolling, recreate")
+
+
+def _folders(appfile: "AppFile") -> Iterator[Problem]:
+    """One folder says what runs, and says it as manifests or as a chart."""
+    seen: dict[str, str] = {}
+    for name, environment in appfile.environments.items():
+        if not on_kubernetes(environment.platform):
+            continue
+        used = {k: folder for k, folder in folders_of(appfile, environment).items() if folder}
+        path: Path = ("environments", name, "chart")
+        if len(used) > 1:
+            yield Problem(path, "beside manifests", used["chart"], "manifests or a chart")
+        for key, folder in used.items():
+            if seen.setdefault(folder, key) != key:
+                what = f"a folder of {_MANY[seen[folder]]} elsewhere in the file"
+                yield Problem(("environments", name, key), what, folder, "a folder of its own")
 
 
 def _platforms_of(appfile: "AppFile") -> list[str]:
@@ -217,6 +249,7 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _ports,
     _platforms,
     _strategies,
+    _folders,
     _namespaces,
     _suppressions,
     _durations,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from slipway.appfile_checks import default_namespace, front_of
+from slipway.appfile_checks import default_namespace, folders_of, front_of
 from slipway.appfile_fields import on_kubernetes
 
 if TYPE_CHECKING:
@@ -49,7 +49,5 @@ def _platform(appfile: "AppFile", name: str, environment: "Environment") -> dict
         "strategy": environment.strategy or "rolling",
         "namespace": environment.namespace or default_namespace(appfile.app, name),
         "service_account": environment.service_account or appfile.app,
-        "manifests": environment.manifests
-        if "manifests" in environment.model_fields_set
-        else appfile.manifests,
+        **folders_of(appfile, environment),
     }

@@ -1,7 +1,7 @@
-"""Manifests beside the ledger: kept before a release, found again by a rollback.
+"""Manifests and charts beside the ledger: kept before a release, found again by a rollback.
 
-A specification names its manifests by digest, and is on record; the bytes lie under that digest in
-the store of the chain. So a rollback needs the ledger and the target, and no registry.
+A specification names its manifests or its chart by digest, and is on record; the bytes lie under
+that digest in the store of the chain. So a rollback needs the ledger and the target, no registry.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from slipway.release import ReleaseSpec
 
 @dataclass(frozen=True, slots=True)
 class Bundles:
-    """Reads the manifests of specifications."""
+    """Reads the manifests and charts of specifications."""
 
     store: LedgerStore
 
     def keep(self, spec: ReleaseSpec, bundle: bytes) -> None:
-        """Keep the manifests that the specification names; before anything refers to them.
+        """Keep what the specification names by digest, before anything refers to it.
 
         Raises:
             Unreachable: the store cannot be written.
@@ -31,15 +31,25 @@ class Bundles:
         self.store.keep_evidence(spec.target, bundle)
 
     def __call__(self, spec: ReleaseSpec) -> tuple[ManifestFile, ...]:
-        """The manifests of a specification; none where its objects are generated.
+        """The manifests of a specification; none where it has no folder of them.
 
         Raises:
             WayBackMissing: they are gone.
             LedgerTampered: they are other bytes than the specification names.
         """
         digest = spec.kubernetes.manifests if spec.kubernetes else None
-        if digest is None:
-            return ()
+        return unpack(self._read(spec, digest)) if digest else ()
+
+    def chart(self, spec: ReleaseSpec) -> bytes | None:
+        """The packed chart of a specification, as `helm install` takes it; None without one.
+
+        Raises:
+            WayBackMissing, LedgerTampered: as for manifests.
+        """
+        digest = spec.kubernetes.chart if spec.kubernetes else None
+        return self._read(spec, digest) if digest else None
+
+    def _read(self, spec: ReleaseSpec, digest: str) -> bytes:
         data = self.store.read_evidence(spec.target, digest)
         if data is None:
             raise WayBackMissing(
@@ -55,7 +65,7 @@ class Bundles:
                 allowed=digest,
                 next_step="slipway audit verify; restore the ledger from its last good copy",
             )
-        return unpack(data)
+        return data
 
 
 @runtime_checkable
@@ -66,17 +76,25 @@ class ReadsManifests(Protocol):
         """The same platform, with the reader."""
 
 
+@runtime_checkable
+class InstallsCharts(ReadsManifests, Protocol):
+    """A platform that installs charts as well."""
+
+    installs_charts: bool
+
+
 def refuse_unread(platform: Platform, name: str, spec: ReleaseSpec) -> None:
-    """Refuse manifests on a platform that would pass them over.
+    """Refuse manifests and charts on a platform that would pass them over.
 
     Raises:
-        BadInput: the specification names manifests and the platform reads none.
+        BadInput: the specification names some and the platform takes none.
     """
-    named = spec.kubernetes.manifests if spec.kubernetes else None
-    if named and not isinstance(platform, ReadsManifests):
-        raise BadInput(
-            f"platform {name} applies no manifests",
-            found=f"manifests {short_digest(named)} of {spec.target}",
-            allowed="a platform that does",
-            next_step="take `manifests` out of the app file, or name another platform",
-        )
+    for key, takes in (("manifests", ReadsManifests), ("chart", InstallsCharts)):
+        named = getattr(spec.kubernetes, key, None)
+        if named and not isinstance(platform, takes):
+            raise BadInput(
+                f"platform {name} takes no {key}",
+                found=f"{key} {short_digest(named)} of {spec.target}",
+                allowed="a platform that does",
+                next_step=f"take `{key}` out of the app file, or name another platform",
+            )

@@ -1,10 +1,10 @@
 """The candidate: one OCI artifact, addressed by one digest, that lists all that travels together.
 
     manifest  artifactType application/vnd.slipway.candidate.v1+json
-    config    canonical JSON: {"app", "appfile", "images", "source", "version"}, and "manifests"
-              where the app file names folders of them
-    layers    the app file's bytes, application/vnd.slipway.appfile.v1+yaml; then the bundle of each
-              folder of manifests (slipway.manifests), in the order of the folders' names
+    config    canonical JSON: {"app", "appfile", "images", "source", "version"}, and "manifests" and
+              "charts" where the app file names folders of them
+    layers    the app file's bytes, application/vnd.slipway.appfile.v1+yaml; then each folder of
+              manifests (slipway.manifests), then of charts (slipway.charts), by their names
 
 It holds no time and no place: the same source and images give the same digest in every registry.
 """
@@ -24,12 +24,13 @@ from slipway.candidate_contents import (
     ImageEntry,
     appfile_entry,
     bundle_entries,
+    check_bundles,
     check_same,
     parse_contents,
 )
 from slipway.canonical import canonical_json, sha256_digest
 from slipway.errors import BadInput
-from slipway.manifests import BUNDLE_BYTES, BUNDLE_TYPE, unpack
+from slipway.manifests import BUNDLE_BYTES
 from slipway.names import Reference, check_repository
 from slipway.oci import Blob, Descriptor, Fetch, check_bytes, manifest, read_blob, read_manifest
 from slipway.source import Source
@@ -41,7 +42,7 @@ class Candidate:
     """A candidate and the repository it lives in (`REGISTRY/PATH`, not part of the digest).
 
     Attributes:
-        bundles: folder of the app file to the packed manifests in it.
+        bundles: folder of the app file to the packed manifests or chart in it.
     """
 
     repository: str
@@ -84,14 +85,15 @@ class Candidate:
         return manifest(config, [layer.descriptor() for layer in layers], MEDIA_TYPE)
 
     def blobs(self) -> tuple[Blob, ...]:
-        """Config, app file, and the bundles in the order of their folders."""
+        """Config, app file, and the packed folders in their order."""
         config = canonical_json(self.contents.model_dump(mode="json"))
-        bundles = [Blob(BUNDLE_TYPE, self.bundles[folder]) for folder in sorted(self.bundles)]
+        bundles = [Blob(kind, self.bundles[folder]) for kind, folder in self.contents.layers]
         return Blob(MEDIA_TYPE, config), Blob(APPFILE_TYPE, self.appfile_data), *bundles
 
     def bundle(self, environment: str) -> bytes | None:
-        """The packed manifests of an environment; None where they are generated."""
-        folder = environment_of(self.appfile, environment).manifests
+        """The packed manifests or chart of an environment; None where objects are generated."""
+        place = environment_of(self.appfile, environment)
+        folder = place.manifests or place.chart
         return self.bundles[folder] if folder else None
 
 
@@ -108,7 +110,7 @@ def build_candidate(
         appfile_data: bytes of slipway.yaml at the source's revision.
         images: name to pushed image, for exactly the images of the app file, all in one registry.
         repository: where it will live; `REGISTRY/APP` by default.
-        bundles: folder to packed manifests, for exactly the folders of the app file.
+        bundles: folder to packed manifests or chart, for exactly the folders of the app file.
 
     Raises:
         BadInput: the app file is not valid, or the images or folders are others than it lists.
@@ -116,7 +118,7 @@ def build_candidate(
     appfile = appfiles.parse(appfile_data)
     bundles = bundles or {}
     check_same("images", images, appfile.images)
-    _check_bundles(appfile, bundles)
+    check_bundles(appfile, bundles)
     registries = {image.registry for image in images.values()}
     if len(registries) > 1:
         raise BadInput(
@@ -130,15 +132,10 @@ def build_candidate(
         source=source,
         images={n: ImageEntry(repository=i.path, digest=i.digest) for n, i in images.items()},
         appfile=appfile_entry(appfile_data),
-        manifests=bundle_entries(bundles),
+        manifests=bundle_entries(appfiles.manifest_folders(appfile), bundles),
+        charts=bundle_entries(appfiles.chart_folders(appfile), bundles),
     )
     return Candidate(where, contents, appfile_data, bundles)
-
-
-def _check_bundles(appfile: AppFile, bundles: Mapping[str, bytes]) -> None:
-    check_same("folders of manifests", bundles, appfiles.manifest_folders(appfile))
-    for data in bundles.values():
-        unpack(data)
 
 
 def read_candidate(reference: Reference, manifest_data: bytes, fetch: Fetch) -> Candidate:
@@ -168,17 +165,17 @@ def read_candidate(reference: Reference, manifest_data: bytes, fetch: Fetch) -> 
     data = read_blob(fetch, first, MAX_BYTES, f"{what}: app file")
     bundles = {
         folder: read_blob(fetch, layer, BUNDLE_BYTES, f"{what}: {folder}")
-        for folder, layer in zip(sorted(contents.manifests), others, strict=True)
+        for (_, folder), layer in zip(contents.layers, others, strict=True)
     }
     return _rebuilt(reference, contents, data, bundles)
 
 
 def _check_layers(what: str, contents: Contents, bundles: Sequence[Descriptor]) -> None:
-    if len(bundles) != len(contents.manifests):
+    if len(bundles) != len(contents.layers):
         raise BadInput(
             f"{what} has other layers than its config lists",
             found=f"{len(bundles)} beside the app file",
-            allowed=f"{len(contents.manifests)}, one for each folder of manifests",
+            allowed=f"{len(contents.layers)}, one for each folder",
         )
 
 
@@ -186,11 +183,16 @@ def _rebuilt(
     reference: Reference, contents: Contents, appfile_data: bytes, bundles: Mapping[str, bytes]
 ) -> Candidate:
     """Building it again must give the very digest: nothing in it can be unknown or left over."""
-    entries = {"appfile": appfile_entry(appfile_data), "manifests": bundle_entries(bundles)}
-    own = contents.model_copy(update=entries)
+    own = contents.model_copy(
+        update={
+            "appfile": appfile_entry(appfile_data),
+            "manifests": bundle_entries(contents.manifests, bundles),
+            "charts": bundle_entries(contents.charts, bundles),
+        }
+    )
     candidate = Candidate(reference.repository, own, appfile_data, bundles)
     check_same("images", contents.images, candidate.appfile.images)
-    _check_bundles(candidate.appfile, bundles)
+    check_bundles(candidate.appfile, bundles)
     same_app = contents.app == candidate.appfile.app
     if not same_app or candidate.digest != reference.digest:
         raise BadInput(

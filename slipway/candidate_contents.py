@@ -1,6 +1,6 @@
 """What a candidate lists: its config blob, and how the parts are entered there. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -11,10 +11,13 @@ from pydantic import (
     model_serializer,
 )
 
+from slipway import charts, manifests
+from slipway.appfile import AppFile, chart_folders, manifest_folders
 from slipway.appfile_fields import InsidePath
 from slipway.canonical import sha256_digest
+from slipway.charts import CHART_TYPE
 from slipway.errors import BadInput
-from slipway.manifests import BUNDLE_BYTES
+from slipway.manifests import BUNDLE_BYTES, BUNDLE_TYPE
 from slipway.names import Digest, Name, check_repository
 from slipway.oci import not_ours
 from slipway.release import Frozen
@@ -49,7 +52,7 @@ class AppFileEntry(Frozen):
 
 
 class BundleEntry(Frozen):
-    """A layer with the manifests of one folder."""
+    """A layer with one folder: manifests, or a chart."""
 
     digest: Digest
     size: Annotated[int, Field(ge=1, le=BUNDLE_BYTES)]
@@ -66,13 +69,20 @@ class Contents(Frozen):
     manifests: Annotated[dict[InsidePath, BundleEntry], Field(max_length=16)] = Field(
         default_factory=dict
     )
+    charts: Annotated[dict[InsidePath, BundleEntry], Field(max_length=16)] = Field(
+        default_factory=dict
+    )
 
     @model_serializer(mode="wrap")
     def _without_what_is_absent(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = written(self)
-        if not self.manifests:
-            del value["manifests"]
-        return value
+        return {k: v for k, v in value.items() if v or k not in ("manifests", "charts")}
+
+    @property
+    def layers(self) -> list[tuple[str, str]]:
+        """Media type and folder of each layer behind the app file's, in their order."""
+        manifests = [(BUNDLE_TYPE, folder) for folder in sorted(self.manifests)]
+        return manifests + [(CHART_TYPE, folder) for folder in sorted(self.charts)]
 
 
 def check_same(what: str, found: Collection[str], allowed: Collection[str]) -> None:
@@ -90,11 +100,24 @@ def appfile_entry(appfile_data: bytes) -> AppFileEntry:
     return AppFileEntry(digest=sha256_digest(appfile_data), size=len(appfile_data))
 
 
-def bundle_entries(bundles: Mapping[str, bytes]) -> dict[str, BundleEntry]:
-    """Packed manifests by folder, as the contents list them."""
+def check_bundles(appfile: AppFile, bundles: Mapping[str, bytes]) -> None:
+    """Hold the packed folders to the app file, and each to the form in which it is packed.
+
+    Raises:
+        BadInput: other folders than the app file names, or another form.
+    """
+    check_same("folders", bundles, [*manifest_folders(appfile), *chart_folders(appfile)])
+    for folder in manifest_folders(appfile):
+        manifests.unpack(bundles[folder])
+    for folder in chart_folders(appfile):
+        charts.unpack(bundles[folder])
+
+
+def bundle_entries(folders: Iterable[str], bundles: Mapping[str, bytes]) -> dict[str, BundleEntry]:
+    """Packed folders as the contents list them."""
     return {
-        folder: BundleEntry(digest=sha256_digest(data), size=len(data))
-        for folder, data in sorted(bundles.items())
+        folder: BundleEntry(digest=sha256_digest(bundles[folder]), size=len(bundles[folder]))
+        for folder in sorted(folders)
     }
 
 

@@ -61,7 +61,7 @@ def release_spec(
         health=_health(place),
         kubernetes=_kubernetes(place, bundle),
     )
-    if bundle:
+    if bundle and place.manifests:
         check(unpack(bundle), place_of(spec), f"{place.manifests} for {environment}")
     return spec
 
@@ -90,10 +90,12 @@ def _service(candidate: Candidate, environment: str, name: str) -> ServiceSpec:
 def _kubernetes(place: Environment, bundle: bytes | None) -> KubernetesSpec | None:
     if not place.namespace or not place.service_account:
         return None
+    digest = sha256_digest(bundle) if bundle else None
     return KubernetesSpec(
         namespace=place.namespace,
         service_account=place.service_account,
-        manifests=sha256_digest(bundle) if bundle else None,
+        manifests=digest if place.manifests else None,
+        chart=digest if place.chart else None,
     )
 
 

@@ -90,13 +90,15 @@ class KubernetesSpec(Frozen):
     """Where on a cluster a release runs, and as whom; neither is secret.
 
     Attributes:
-        manifests: digest of the bundle that is applied (slipway.manifests), None where objects are
-            generated. Its bytes lie beside the ledger under this digest.
+        manifests: digest of the bundle that is applied (slipway.manifests), or
+        chart: of the chart that is installed (slipway.charts); None where objects are generated.
+            The bytes lie beside the ledger under this digest.
     """
 
     namespace: Namespace
     service_account: ServiceAccount
     manifests: Digest | None = None
+    chart: Digest | None = None
 
 
 class ReleaseSpec(Frozen):

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from blocks.build_tier import BuildTier
 from blocks.builders.docker import plan_image
+from blocks.builders.folders import read_bundles
 from blocks.builders.git import Checkout, GitTree, checked_out
 from blocks.builders.inputs import PlannedImage
 from blocks.builders.keys import recall
-from blocks.builders.manifests import read_bundle
-from slipway.appfile import SOURCE, AppFile, manifest_folders, parse
+from slipway.appfile import SOURCE, AppFile, parse
 from slipway.manifest_rules import check_all
 from slipway.strict_yaml import MAX_BYTES
 from tasks.acts import act
@@ -25,7 +25,7 @@ class Work:
     """One run of integrate.
 
     Attributes:
-        bundles: folder of the app file to the packed manifests in it.
+        bundles: folder of the app file to the packed manifests or chart in it.
         app: folder for the clean copy; empty until `copied`.
         scratch: folder for everything else that must not outlive the run.
     """
@@ -55,7 +55,7 @@ async def open_work(app_dir: Path, *, dev: bool) -> AsyncIterator[Work]:
     """The app's source as git sees it; everything made for the run is removed afterwards.
 
     Raises:
-        BadInput: no repository, no commit, or an app file or manifests that are not valid.
+        BadInput: no repository, no commit, or an app file, manifests or chart that is not valid.
         Refused: uncommitted changes, unless `dev`.
     """
     with (
@@ -68,7 +68,7 @@ async def open_work(app_dir: Path, *, dev: bool) -> AsyncIterator[Work]:
         scratch.mkdir(mode=0o700)
         data = tree.read(SOURCE, limit=MAX_BYTES)
         appfile = parse(data, SOURCE)
-        bundles = {folder: read_bundle(tree, folder) for folder in manifest_folders(appfile)}
+        bundles = read_bundles(tree, appfile)
         check_all(appfile, bundles)
         work = Work(tree, data, appfile, bundles, app, scratch)
         note(f"{work.appfile.app} at {work.version[:20]} by {work.checkout.author}")

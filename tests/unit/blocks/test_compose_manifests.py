@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 
 from blocks.compose import Installation
-from slipway.bundles import Bundles
+from slipway.bundles import Bundles, refuse_unread
 from slipway.candidate import Candidate, build_candidate
 from slipway.errors import BadInput
 from slipway.manifests import unpack
 from slipway.names import Reference
 from slipway.opening import Order
 from slipway.platform import Platform
+from slipway.release import KubernetesSpec, ReleaseSpec
 from slipway.settings import RuntimeSettings
 from slipway.source import Source
 from tests.fakes.manifests import bundle
 from tests.fakes.platform import MemoryPlatform
+from tests.fakes.world import spec
 
 APPFILE = b"""
 app: shop
@@ -61,6 +63,24 @@ def test_a_rollback_reads_the_manifests_that_the_release_kept(tmp_path: Path) ->
 
 
 def test_a_platform_that_would_pass_them_over_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="platform kubernetes applies no manifests"):
+    with pytest.raises(BadInput, match="platform kubernetes takes no manifests"):
         order_on(tmp_path, MemoryPlatform())
     assert not list(tmp_path.rglob("evidence/*"))
+
+
+class ChartCluster(Cluster):
+    """It installs charts as well."""
+
+    installs_charts = True
+
+
+def with_chart(digest: str) -> ReleaseSpec:
+    place = KubernetesSpec(namespace="shop-prod", service_account="shop", chart=digest)
+    return spec("a").model_copy(update={"kubernetes": place})
+
+
+def test_a_chart_needs_a_platform_that_installs_it() -> None:
+    release = with_chart("sha256:" + "1" * 64)
+    refuse_unread(ChartCluster(), "kubernetes", release)
+    with pytest.raises(BadInput, match="platform kubernetes takes no chart"):
+        refuse_unread(Cluster(), "kubernetes", release)

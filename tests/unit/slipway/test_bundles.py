@@ -32,6 +32,15 @@ def test_what_was_kept_is_found_by_the_specification(bundles: Bundles) -> None:
     assert bundles(wanted(BUNDLE)) == unpack(BUNDLE)
 
 
+def test_a_chart_is_found_as_it_was_kept(bundles: Bundles) -> None:
+    release = wanted(None)
+    place = release.kubernetes.model_copy(update={"chart": sha256_digest(b"chart")})
+    release = release.model_copy(update={"kubernetes": place})
+    bundles.keep(release, b"chart")
+    assert (bundles.chart(release), bundles(release)) == (b"chart", ())
+    assert bundles.chart(wanted(None)) is None
+
+
 @pytest.mark.parametrize("release", [wanted(None), spec("a")])
 def test_a_release_without_manifests_needs_none(bundles: Bundles, release) -> None:
     assert bundles(release) == ()

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipway import charts
 from slipway.attachment import ENVELOPE_TYPE
 from slipway.candidate import build_candidate, read_candidate
 from slipway.candidate_contents import APPFILE_TYPE, MEDIA_TYPE, Contents
 from slipway.candidate_spec import release_spec
 from slipway.canonical import canonical_json, sha256_digest
+from slipway.charts import CHART_TYPE
 from slipway.errors import BadInput, Refused, SecretMissing, Tampered
 from slipway.manifests import BUNDLE_TYPE
 from slipway.names import Reference, parse_reference
@@ -284,6 +286,28 @@ def test_manifests_that_break_a_rule_make_no_release():
         release_spec(candidate, "far", {"database-url": "3"})
 
 
+WITH_CHART = CLUSTER + b"  ship: {platform: kubernetes, chart: charts/links, port: 80}\n"
+CHART = charts.pack("c", {"Chart.yaml": b"apiVersion: v2\nname: links\nversion: 1.0.0\n"})
+
+
+def test_a_chart_travels_behind_the_manifests():
+    """S1-15: the layer is what Helm itself installs."""
+    candidate = build(appfile_data=WITH_CHART, bundles=BUNDLES | {"charts/links": CHART})
+    types = [layer["mediaType"] for layer in json.loads(candidate.manifest())["layers"]]
+    assert types == [APPFILE_TYPE, BUNDLE_TYPE, BUNDLE_TYPE, CHART_TYPE]
+    again = read(candidate)
+    assert (again.bundle("ship"), again.bundle("edge")) == (CHART, EDGE)
+    place = release_spec(again, "ship", {"database-url": "3"}).kubernetes
+    assert (place.chart, place.manifests) == (sha256_digest(CHART), None)
+
+
+def test_a_chart_that_was_changed_is_not_read():
+    candidate = build(appfile_data=WITH_CHART, bundles=BUNDLES | {"charts/links": CHART})
+    changed = candidate.blobs()[-1].digest
+    with pytest.raises(Tampered, match="charts/links was changed in the registry"):
+        read(candidate, blobs=stored(candidate) | {changed: CHART + b"x"})
+
+
 @pytest.mark.parametrize(
     "bundles", [{}, {"deploy": BUNDLE}, BUNDLES | {"more": BUNDLE}, BUNDLES | {"deploy": b"[]"}]
 )
@@ -356,7 +380,16 @@ def test_the_documented_contents_are_what_is_written():
 
 
 @pytest.mark.parametrize(
-    "kind", [MEDIA_TYPE, APPFILE_TYPE, BUNDLE_TYPE, MANIFEST_TYPE, ENVELOPE_TYPE, *PREDICATE_TYPES]
+    "kind",
+    [
+        MEDIA_TYPE,
+        APPFILE_TYPE,
+        BUNDLE_TYPE,
+        CHART_TYPE,
+        MANIFEST_TYPE,
+        ENVELOPE_TYPE,
+        *PREDICATE_TYPES,
+    ],
 )
 def test_every_media_type_is_documented(kind):
     assert f"`{kind}`" in DOC
