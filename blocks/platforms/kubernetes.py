@@ -1,6 +1,6 @@
 """Kubernetes as a platform: each release is a rollout of Deployments behind Services.
 
-docs/kubernetes.md tells names, steps, permissions and how stale holders are fenced off.
+docs/kubernetes-platform.md tells names, steps, permissions and how stale holders are fenced off.
 """
 
 from collections.abc import Callable, Sequence

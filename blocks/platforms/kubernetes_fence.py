@@ -3,7 +3,7 @@
 The lease carries the fencing token. Whoever takes over raises it first, then touches every object
 of the target, which gives each a new resourceVersion. A writer reads the object, then the lease,
 then writes with that resourceVersion as a precondition: a newer holder's token is seen in the
-lease, or its touch makes the write fail. docs/kubernetes.md tells what is not fenced.
+lease, or its touch makes the write fail. docs/kubernetes-platform.md tells what is not fenced.
 """
 
 from collections.abc import Iterator, Sequence

@@ -31,6 +31,7 @@ VERBS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("policy", "poddisruptionbudgets"): WRITING,
     ("networking.k8s.io", "networkpolicies"): WRITING,
     ("discovery.k8s.io", "endpointslices"): ("list",),
+    ("", "namespaces"): ("get",),
     ("coordination.k8s.io", "leases"): ("get", "create", "update"),
 }
 
@@ -49,14 +50,14 @@ def prove(cluster: Cluster, spec: ReleaseSpec, image: ProveImage) -> list[str]:
             owns one of its fields.
     """
     namespace = names.namespace_of(spec)
+    facts = [version_fact(cluster), *permission_facts(cluster, namespace)]
     if cluster.find(path_of("Namespace", "", namespace)) is None:
         raise WayBackMissing(
             f"namespace {namespace} of release {spec.id} is gone",
             next_step="make it again, or deploy the release anew",
         )
     return [
-        version_fact(cluster),
-        *permission_facts(cluster, namespace),
+        *facts,
         *(image(service.image) for service in spec.services),
         *secret_facts(cluster, spec),
         *dry_run(cluster, spec),
@@ -92,7 +93,7 @@ def permission_facts(cluster: Cluster, namespace: str) -> list[str]:
         raise Refused(
             f"the deployer's account lacks permissions in namespace {namespace}",
             found="may not " + ", ".join(lacking),
-            allowed="every verb that a release uses; docs/kubernetes.md lists them",
+            allowed="every verb that a release uses; docs/kubernetes-platform.md lists them",
             next_step=f"grant them by a Role and a RoleBinding in {namespace}",
             cause=Cause.PERMISSION,
         )
