@@ -30,7 +30,7 @@ def by_content(content: Mapping[str, Any], context: str) -> Access:
 
     def opened() -> client.ApiClient:
         with _config_errors("the saved kubeconfig", context):
-            made = _configuration()
+            made = new_configuration()
             config.load_kube_config_from_dict(
                 dict(content), context=context, client_configuration=made
             )
@@ -60,20 +60,20 @@ def from_file(path: Path, context: str | None) -> client.ApiClient:
     with _config_errors(f"kubeconfig {path}", context):
         if not path.is_file():
             raise ConfigException("there is no such file")
-        made = _configuration()
+        made = new_configuration()
         config.load_kube_config(str(path), context=context, client_configuration=made)
         return client.ApiClient(made)
 
 
 def from_service_account() -> client.ApiClient:
     """A client with the pod's own token, which it reads again as the kubelet renews it."""
-    made = _configuration()
+    made = new_configuration()
     with _config_errors("the pod's service account", None):
         config.load_incluster_config(client_configuration=made)
     return client.ApiClient(made)
 
 
-def _configuration() -> client.Configuration:
+def new_configuration() -> client.Configuration:
     """No retries below us: a write is repeated only where we know that it may be."""
     made = client.Configuration()
     made.retries = urllib3.Retry(0)

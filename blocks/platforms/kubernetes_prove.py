@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
-from blocks.platforms.kubernetes_fence import described, refuse_conflicts
+from blocks.platforms.kubernetes_fence import described, refuse_conflicts, refuse_foreign
 from blocks.platforms.kubernetes_supporting import config_map, services, supporting_objects
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.canonical import JsonObject
@@ -141,10 +141,12 @@ def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> 
     """Let the server judge every object without keeping it.
 
     Raises:
-        FieldConflict: somebody else owns a field. StepFailed: the server or its admission says no.
+        BadInput: an object is not Slipway's. FieldConflict: somebody else owns a field. StepFailed: the server or its admission says no.
     """
     made = every_object(spec, "")
     for wanted in made:
+        if found := cluster.find(path_for(wanted)):
+            refuse_foreign(found, wanted, spec.target)
         query: dict[str, str | int] = {"fieldManager": names.MANAGER, "dryRun": "All"}
         if take_over:
             query["force"] = "true"
