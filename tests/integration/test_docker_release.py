@@ -3,12 +3,17 @@
 import asyncio
 import json
 import time
+from dataclasses import replace
 
 import pytest
+from docker.models.containers import Container
 
 from blocks.platforms import docker_names as names
 from slipway.platform import Stage
+from slipway.release import Target
+from tests.rig.docker_rig import remove_target
 from tests.rig.docker_world import SECRET, World, service
+from tests.rig.ports import free_port
 from tests.rig.traffic import Load, drive
 
 pytestmark = pytest.mark.engine
@@ -103,7 +108,7 @@ async def test_a_kept_connection_meets_the_new_release_at_once(world: World) -> 
 
 
 def test_a_set_of_two_images_moves_and_returns_together(world: World) -> None:
-    """S3-25: the front of each release reaches the backend of the same release only."""
+    """S3-25, S3-01: the front of each release reaches the backend of the same release only."""
 
     def pair(version: str) -> list:
         front = service("front", world.image, version, "relay", BACKEND="back:8000")
@@ -119,6 +124,36 @@ def test_a_set_of_two_images_moves_and_returns_together(world: World) -> None:
     assert world.get() == "200 one+one-back"
     world.retire(one)
     assert world.get() == "200 one+one-back"
+
+
+def test_an_environment_cannot_reach_another(world: World) -> None:
+    """S2-25: neither by a container's name nor by any of its addresses; each finds itself."""
+    other = replace(
+        world,
+        target=Target(app=world.target.app, environment="other"),
+        port=free_port(),
+        platform=world.platform.model_copy(),
+    )
+    try:
+        places = []
+        for each in (world, other):
+            spec = each.spec("one")
+            each.deploy(spec)
+            places.append(world.rig.engine.containers.get(names.container_name(spec, "web", 0)))
+        here, there = places
+        networks = there.attrs["NetworkSettings"]["Networks"].values()
+        found = [there.name, *(network["IPAddress"] for network in networks)]
+        assert len(found) > 2
+        assert [name for name in found if reaches(here, name)] == []
+        assert [name for name in found[1:] if not reaches(there, name)] == []
+    finally:
+        remove_target(world.rig.engine, other.target)
+
+
+def reaches(container: Container, host: str) -> bool:
+    """Whether the app there answers what runs in the container."""
+    ask = f"import urllib.request; urllib.request.urlopen('http://{host}:8000/alive', timeout=2)"
+    return int(container.exec_run(["python3", "-c", ask]).exit_code) == 0
 
 
 @pytest.mark.alone
