@@ -27,6 +27,7 @@ from slipway.release import Target
 
 ATTEMPTS = 20
 NO_VERSION = "1"
+OURS = (names.MANAGER, "kube-controller-manager")
 FENCED = ("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy")
 
 
@@ -146,7 +147,8 @@ class Writer:
                 refuse_foreign(found, wanted, self.target)
                 found = self.touch({**found, "kind": wanted["kind"]})
             try:
-                return self._apply(path, wanted, found, take_over)
+                written = self._apply(path, wanted, found, take_over)
+                return self._purge(path, wanted, written) if take_over else written
             except ApiRefused as error:
                 refuse_conflicts(error, wanted)
                 refuse_other_than(error, 409, doing=described(wanted))
@@ -166,6 +168,19 @@ class Writer:
             made = self.cluster.call("PATCH", path, body, APPLY, {**query, "force": "true"})
             return Written(made, True, taken)
         return Written(made, found is None or version_of(made) != version_of(found))
+
+    def _purge(self, path: str, wanted: JsonObject, written: Written) -> Written:
+        """Remove what others added beside our fields, which an apply leaves as it is."""
+        others = other_managers(written.made)
+        if not others:
+            return written
+        body = self._guarded(wanted, written.made)
+        body["metadata"]["annotations"] |= by_controllers(written.made)
+        made = self.cluster.call("PUT", path, body, query={"fieldManager": names.MANAGER})
+        if version_of(made) == version_of(written.made):
+            return written
+        added = tuple(f"{manager}: what it added" for manager in others)
+        return Written(made, True, (*written.taken, *added))
 
     def _guarded(self, wanted: JsonObject, found: JsonObject | None) -> JsonObject:
         """The object with this claim's number and its precondition.
@@ -249,6 +264,24 @@ def token_of(made: JsonObject | None) -> int:
     annotations = ((made or {}).get("metadata") or {}).get("annotations") or {}
     text = str(annotations.get(names.CLAIM, "0"))
     return int(text) if text.isdecimal() else 0
+
+
+def other_managers(made: JsonObject) -> list[str]:
+    """Who else than Slipway and the control plane wrote into the object. Pure."""
+    entries = made["metadata"].get("managedFields") or []
+    return sorted(
+        {
+            str(entry["manager"])
+            for entry in entries
+            if entry["manager"] not in OURS and entry.get("subresource") != "status"
+        }
+    )
+
+
+def by_controllers(made: JsonObject) -> dict[str, str]:
+    """Annotations that the control plane keeps on a workload. Pure."""
+    annotations = made["metadata"].get("annotations") or {}
+    return {k: v for k, v in annotations.items() if k.startswith("deployment.kubernetes.io/")}
 
 
 def version_of(made: JsonObject) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster
@@ -34,6 +34,11 @@ def see(cluster: Cluster, target: Target, namespace: str) -> Seen:
         tuple(cluster.list(kind, namespace, labels)) for kind in kinds
     )
     return Seen(deployments, services, configs, pods)
+
+
+def own(seen: Seen, release: str) -> Seen:
+    """Without workloads of another release: they are removed once this one counts as good. Pure."""
+    return replace(seen, deployments=tuple(d for d in seen.deployments if release_of(d) == release))
 
 
 def observation(seen: Seen) -> Observation:

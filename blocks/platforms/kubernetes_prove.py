@@ -4,16 +4,25 @@ from collections.abc import Callable, Iterator, Mapping
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
-from blocks.platforms.kubernetes_fence import described, refuse_conflicts, refuse_foreign
+from blocks.platforms.kubernetes_fence import (
+    conflict,
+    described,
+    other_managers,
+    refuse_conflicts,
+    refuse_foreign,
+)
+from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_observe import observation, own, see
 from blocks.platforms.kubernetes_supporting import config_map, services, supporting_objects
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, Refused, WayBackMissing
+from slipway.plan import difference
 from slipway.release import ReleaseSpec
 
 OLDEST = (1, 30)  # the first whose pods may sleep before they end
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-WRITING = ("get", "list", "create", "patch", "delete")
+WRITING = ("get", "list", "create", "patch", "update", "delete")
 
 # group, resource (with subresource): verbs that a release uses
 VERBS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -61,7 +70,21 @@ def prove(cluster: Cluster, spec: ReleaseSpec, image: ProveImage) -> list[str]:
         *(image(service.image) for service in spec.services),
         *secret_facts(cluster, spec),
         *dry_run(cluster, spec),
+        unchanged_fact(cluster, spec),
     ]
+
+
+def unchanged_fact(cluster: Cluster, spec: ReleaseSpec) -> str:
+    """Raises FieldConflict where the release runs and somebody added to it or took from it."""
+    seen = own(see(cluster, spec.target, names.namespace_of(spec)), spec.id)
+    if observation(seen).serving != spec.id:
+        return f"release {spec.id} does not serve now"
+    if changes := difference(spec_fields(spec), observation(seen).fields):
+        managers = sorted({m for made in seen.deployments for m in other_managers(made)})
+        raise conflict(
+            seen.deployments[0], [f"{' or '.join(managers) or 'unknown'}: {c}" for c in changes]
+        )
+    return f"release {spec.id} runs as recorded"
 
 
 def version_fact(cluster: Cluster) -> str:
@@ -141,7 +164,8 @@ def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> 
     """Let the server judge every object without keeping it.
 
     Raises:
-        BadInput: an object is not Slipway's. FieldConflict: somebody else owns a field. StepFailed: the server or its admission says no.
+        BadInput: an object is not Slipway's. FieldConflict: somebody else owns a field.
+        StepFailed: the server or its admission says no.
     """
     made = every_object(spec, "")
     for wanted in made:

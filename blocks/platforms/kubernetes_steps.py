@@ -1,6 +1,6 @@
 """The steps of a release on a cluster, each named by what it leaves true."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -97,7 +97,7 @@ class Forward:
             kubernetes_prove.version_fact(cluster),
             *kubernetes_prove.permission_facts(cluster, place),
             *(self.settings.image(service.image) for service in self.spec.services),
-            *refuse_full(cluster.list("ResourceQuota", place), self._rolled(cluster)),
+            *refuse_full(cluster.list("ResourceQuota", place), self._more(cluster)),
             *kubernetes_prove.dry_run(cluster, self.spec, take_over=self.previous is None),
         ]
         return {"facts": facts}
@@ -158,17 +158,12 @@ class Forward:
         """Services that the front one may ask while it starts."""
         return [s for s in services(self.spec) if s["metadata"]["name"] != self.spec.front]
 
-    def _rolled(self, cluster: Cluster) -> list[ServiceSpec]:
-        """Services of which a rollout makes a pod beside the old ones."""
-        if self.spec.strategy == "recreate":
-            return []
+    def _more(self, cluster: Cluster) -> list[tuple[ServiceSpec, int]]:
+        """How many pods of each service a rollout makes beside those that are there."""
         labels = names.target_selector(self.spec.target)
-        running = {
-            d["metadata"]["name"]
-            for d in cluster.list("Deployment", names.namespace_of(self.spec), labels)
-            if release_of(d) == self.spec.id
-        }
-        return [s for s in self.spec.services if names.deployment_name(self.spec, s) not in running]
+        listed = cluster.list("Deployment", names.namespace_of(self.spec), labels)
+        releases = {d["metadata"]["name"]: release_of(d) for d in listed}
+        return [(s, surge(self.spec, s, releases)) for s in self.spec.services]
 
     def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
         return writer_of(cluster, self.spec.target, names.namespace_of(self.spec), context)
@@ -206,6 +201,18 @@ class Retire:
 
     def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
         return writer_of(cluster, self.target, self.namespace, context)
+
+
+def surge(spec: ReleaseSpec, service: ServiceSpec, releases: Mapping[str, str]) -> int:
+    """Pods of a service that a rollout needs room for. Pure.
+
+    Args:
+        releases: the release of each Deployment that is there, by its name.
+    """
+    found = releases.get(names.deployment_name(spec, service))
+    if found is None:
+        return service.replicas
+    return 0 if found == spec.id or spec.strategy == "recreate" else 1
 
 
 def step_of(settings: Settings, name: str, stage: Stage, act: Act) -> Step:

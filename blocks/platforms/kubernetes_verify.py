@@ -1,15 +1,16 @@
 """Proving that the approved digests serve, as specified, and go on serving."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_evidence import of_pod
+from blocks.platforms.kubernetes_fence import other_managers
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_forward import Answer, http_get
 from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems, restarts
-from blocks.platforms.kubernetes_observe import is_ready, observation, release_of, see
+from blocks.platforms.kubernetes_observe import is_ready, observation, own, see
 from blocks.platforms.kubernetes_settle import Place
 from blocks.platforms.kubernetes_watch import waking
 from slipway.canonical import JsonObject
@@ -185,10 +186,7 @@ def not_verified(place: Place, state: State, answer: Answer, hits: Hits) -> Veri
 def prove_fields(place: Place) -> None:
     """Raises VerificationFailed where somebody changed the release meanwhile, naming who."""
     spec = place.spec
-    everything = see(place.cluster, spec.target, place.namespace)
-    # What only the release before runs is removed once this one counts as good.
-    own = tuple(d for d in everything.deployments if release_of(d) == spec.id)
-    seen = replace(everything, deployments=own)
+    seen = own(see(place.cluster, spec.target, place.namespace), spec.id)
     changes = difference(spec_fields(spec), observation(seen).fields)
     if changes:
         managers = sorted({m for d in seen.deployments for m in other_managers(d)})
@@ -200,10 +198,3 @@ def prove_fields(place: Place) -> None:
             next_step=f"kubectl -n {place.namespace} get deployments -o yaml --show-managed-fields",
             cause=Cause.CONFLICT,
         )
-
-
-def other_managers(made: Mapping[str, JsonObject]) -> list[str]:
-    """Who else than Slipway and the control plane wrote into the object. Pure."""
-    entries = made["metadata"].get("managedFields") or []
-    ours = (names.MANAGER, "kube-controller-manager")
-    return [e["manager"] for e in entries if e["manager"] not in ours]

@@ -70,4 +70,3 @@ def pod(spec: ReleaseSpec, name: str = "web-1", *, ready: bool = True, **status:
         "spec": template["spec"],
         "status": {"conditions": [condition], "containerStatuses": [container]},
     }
-

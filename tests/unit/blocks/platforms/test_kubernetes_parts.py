@@ -10,13 +10,14 @@ from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, path_of, refusal
 from blocks.platforms.kubernetes_fence import (
     FieldConflict,
+    other_managers,
     refuse_conflicts,
     refuse_foreign,
     token_of,
 )
 from blocks.platforms.kubernetes_retire import surplus
 from blocks.platforms.kubernetes_supporting import config_map, secret
-from blocks.platforms.kubernetes_verify import endpoints, other_managers, running_digest
+from blocks.platforms.kubernetes_verify import endpoints, running_digest
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.errors import BadInput, Cause, Unreachable
 from tests.unit.blocks.platforms.kubernetes_releases import TARGET, as_stored, pod, release, service
