@@ -48,6 +48,8 @@ def down(folder: Path) -> int:
 
 def status(folder: Path) -> int:
     daemons = cluster.status(folder)
+    if not daemons:
+        say(f"no cluster runs in {folder}")
     for name, state in daemons.items():
         print(f"{name:24} {state}")
     return int(not daemons)

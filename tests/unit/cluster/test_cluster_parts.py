@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from slipway.errors import BadInput, Unreachable
 from tests.cluster import cluster, config, etcd, golang, host, registries
@@ -14,6 +15,7 @@ from tests.cluster.cache import key_of, make_once
 from tests.cluster.choice import Choice, choose, lacks_registry
 from tests.cluster.layout import SLOTS, Layout
 from tests.cluster.node import next_act
+from tests.cluster.pki import write_pki
 
 FOLDER = Path("/tmp/c")
 LAYOUT = Layout(FOLDER, 3)
@@ -197,3 +199,15 @@ def test_a_range_of_keys_ends_after_the_last_with_the_prefix() -> None:
 
 def test_down_of_a_folder_that_is_not_there_does_nothing(tmp_path: Path) -> None:
     assert cluster.down(tmp_path / "none") == 0
+
+
+def test_certificates_are_signed_by_the_cluster_and_name_its_addresses(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, 3)
+    write_pki(layout)
+    authority = x509.load_pem_x509_certificate((layout.pki / "ca.crt").read_bytes())
+    api = x509.load_pem_x509_certificate((layout.pki / "apiserver.crt").read_bytes())
+    api.verify_directly_issued_by(authority)
+    names = api.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    assert addresses == {"127.0.0.1", layout.node_address, layout.api_service}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in layout.pki.glob("*.key"))
