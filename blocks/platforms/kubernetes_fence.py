@@ -6,7 +6,6 @@ then writes with that resourceVersion as a precondition: a newer holder's token 
 lease, or its touch makes the write fail. docs/kubernetes-platform.md tells what is not fenced.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,14 +19,21 @@ from blocks.platforms.kubernetes_api import (
     path_of,
     refusal,
 )
+from blocks.platforms.kubernetes_owners import (
+    by_controllers,
+    described,
+    field_conflicts,
+    other_managers,
+    refuse_conflicts,
+    refuse_foreign,
+)
 from blocks.platforms.kubernetes_supporting import lease
 from slipway.canonical import JsonObject
-from slipway.errors import BadInput, Cause, Refused, Superseded
+from slipway.errors import Superseded
 from slipway.release import Target
 
 ATTEMPTS = 20
 NO_VERSION = "1"
-OURS = (names.MANAGER, "kube-controller-manager")
 FENCED = ("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy")
 
 
@@ -44,13 +50,6 @@ class Written:
     made: JsonObject
     is_changed: bool
     taken: tuple[str, ...] = ()
-
-
-class FieldConflict(Refused):
-    """Somebody else owns a field that a release sets."""
-
-    exit_code = 3
-    default_cause = Cause.CONFLICT
 
 
 @dataclass(frozen=True)
@@ -266,72 +265,8 @@ def token_of(made: JsonObject | None) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def other_managers(made: JsonObject) -> list[str]:
-    """Who else than Slipway and the control plane wrote into the object. Pure."""
-    entries = made["metadata"].get("managedFields") or []
-    return sorted(
-        {
-            str(entry["manager"])
-            for entry in entries
-            if entry["manager"] not in OURS and entry.get("subresource") != "status"
-        }
-    )
-
-
-def by_controllers(made: JsonObject) -> dict[str, str]:
-    """Annotations that the control plane keeps on a workload. Pure."""
-    annotations = made["metadata"].get("annotations") or {}
-    return {k: v for k, v in annotations.items() if k.startswith("deployment.kubernetes.io/")}
-
-
 def version_of(made: JsonObject) -> str:
     return str(made["metadata"]["resourceVersion"])
-
-
-def described(made: JsonObject) -> str:
-    """Kind, namespace and name, for people. Pure."""
-    metadata = made["metadata"]
-    place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-    return f"{made['kind']} {place}{metadata['name']}"
-
-
-def refuse_foreign(found: JsonObject, wanted: JsonObject, target: Target) -> None:
-    """Raises BadInput where the object is not this target's. Pure."""
-    labels = found["metadata"].get("labels") or {}
-    ours = {names.APP: target.app, names.ENVIRONMENT: target.environment}
-    if not ours.items() <= labels.items():
-        raise BadInput(
-            f"{described(wanted)} exists and Slipway did not make it for {target}",
-            found="labels " + (", ".join(f"{k}={v}" for k, v in sorted(labels.items())) or "none"),
-            allowed=", ".join(f"{key}={value}" for key, value in ours.items()),
-            next_step="remove it, hand it over by these labels, or choose another namespace",
-        )
-
-
-def field_conflicts(error: ApiRefused) -> Iterator[str]:
-    """`manager: field` of each field that another manager owns. Pure."""
-    for cause in error.causes:
-        if cause.get("reason") == "FieldManagerConflict":
-            manager = cause.get("message", "").partition('"')[2].partition('"')[0]
-            yield f"{manager or 'unknown'}: {cause.get('field', '?')}"
-
-
-def refuse_conflicts(error: ApiRefused, wanted: JsonObject) -> None:
-    """Raises FieldConflict naming managers and fields. Pure."""
-    if conflicts := list(field_conflicts(error)):
-        raise conflict(wanted, conflicts)
-
-
-def conflict(wanted: JsonObject, conflicts: Sequence[str]) -> FieldConflict:
-    kind, name = wanted["kind"].lower(), wanted["metadata"]["name"]
-    place = wanted["metadata"].get("namespace", "")
-    return FieldConflict(
-        f"{described(wanted)} was changed by somebody else",
-        found="; ".join(conflicts),
-        allowed=f"fields that {names.MANAGER} owns",
-        next_step=f"see `kubectl -n {place} get {kind} {name} -o yaml --show-managed-fields`; "
-        "undo that change, or take the field back by `slipway rollback`",
-    )
 
 
 def refuse_other_than(error: ApiRefused, *known: int, doing: str = "fencing") -> None:

@@ -79,6 +79,17 @@ def front_service(seen: Seen) -> JsonObject | None:
     return next((s for s in seen.services if s["metadata"]["name"] in fronts), None)
 
 
+def addresses(service: JsonObject) -> list[str]:
+    """Where users reach a Service: its load balancer's addresses, else its own. Pure."""
+    spec, status = service.get("spec") or {}, service.get("status") or {}
+    balancer = (status.get("loadBalancer") or {}).get("ingress") or []
+    hosts = [str(entry.get("hostname") or entry.get("ip")) for entry in balancer]
+    ports = [str(port["port"]) for port in spec.get("ports") or []]
+    return [
+        f"{host}:{port}" for host in hosts or [str(spec.get("clusterIP", ""))] for port in ports
+    ]
+
+
 def settings(deployment: JsonObject) -> dict[str, str]:
     """What only Slipway knows of a release. Pure."""
     annotations = deployment["metadata"].get("annotations") or {}

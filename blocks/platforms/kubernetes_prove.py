@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
-from blocks.platforms.kubernetes_fence import (
+from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_observe import observation, own, see
+from blocks.platforms.kubernetes_owners import (
     conflict,
     described,
     other_managers,
     refuse_conflicts,
     refuse_foreign,
 )
-from blocks.platforms.kubernetes_fields import spec_fields
-from blocks.platforms.kubernetes_observe import observation, own, see
 from blocks.platforms.kubernetes_supporting import config_map, services, supporting_objects
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.canonical import JsonObject

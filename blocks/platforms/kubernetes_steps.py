@@ -9,7 +9,7 @@ from blocks.platforms import kubernetes_prove, kubernetes_retire, kubernetes_ver
 from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal
 from blocks.platforms.kubernetes_fence import Writer, Written
-from blocks.platforms.kubernetes_observe import release_of
+from blocks.platforms.kubernetes_observe import addresses, release_of
 from blocks.platforms.kubernetes_prove import ProveImage
 from blocks.platforms.kubernetes_quota import refuse_full
 from blocks.platforms.kubernetes_settle import Place, settle
@@ -138,7 +138,10 @@ class Forward:
         return settle(Place(cluster, self.spec), context)
 
     def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        return self._apply(cluster, context, services(self.spec))
+        applied = self._apply(cluster, context, services(self.spec))
+        front = cluster.find(path_for(services(self.spec)[-1])) or {}
+        routes = kubernetes_verify.await_routes(Place(cluster, self.spec), context)
+        return {**applied, "endpoints": routes, "reachable at": addresses(front)}
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_verify.bake(Place(cluster, self.spec), context)

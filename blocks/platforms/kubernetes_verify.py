@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_evidence import of_pod
-from blocks.platforms.kubernetes_fence import other_managers
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_forward import Answer, http_get
 from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems, restarts
 from blocks.platforms.kubernetes_observe import is_ready, observation, own, see
+from blocks.platforms.kubernetes_owners import other_managers
 from blocks.platforms.kubernetes_settle import Place
 from blocks.platforms.kubernetes_watch import waking
 from slipway.canonical import JsonObject
@@ -22,6 +22,8 @@ from slipway.release import ReleaseSpec
 BAKING_CRASHES = 0
 MISSES = 3
 EXTRA_SECONDS = 10
+ROUTE_SECONDS = 15
+ROUTE_PAUSE_SECONDS = 0.2
 SLICE_LABEL = "kubernetes.io/service-name"
 
 
@@ -53,7 +55,7 @@ def bake(place: Place, context: StepContext) -> JsonObject:
     hits = Hits(spec.health.hits)
     state = place.read()
     patience = Patience(BAKING_CRASHES, restarts(state.pods))
-    digests, addresses = prove_digests(place, state), prove_routes(place, state)
+    digests, addresses = prove_digests(place, state), await_routes(place, context)
     asked = place.cluster.apart()
     try:
         with waking(place.cluster, place.namespace, context) as wake:
@@ -136,6 +138,23 @@ def prove_routes(place: Place, state: State) -> list[str]:
             allowed=", ".join(wanted) or "no pod of the release is ready",
         )
     return wanted
+
+
+def await_routes(place: Place, context: StepContext) -> list[str]:
+    """As `prove_routes`, once the endpoints have followed the pods.
+
+    Raises:
+        VerificationFailed: they did not within ROUTE_SECONDS.
+    """
+    until = time.monotonic() + ROUTE_SECONDS
+    while True:
+        context.check()
+        try:
+            return prove_routes(place, place.read())
+        except VerificationFailed:
+            if time.monotonic() > until:
+                raise
+        time.sleep(ROUTE_PAUSE_SECONDS)
 
 
 def front_pods(spec: ReleaseSpec, pods: Sequence[JsonObject]) -> list[str]:

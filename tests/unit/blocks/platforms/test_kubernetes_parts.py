@@ -8,17 +8,19 @@ from blocks.platforms import kubernetes_access, kubernetes_evidence
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, path_of, refusal
-from blocks.platforms.kubernetes_fence import (
+from blocks.platforms.kubernetes_fence import token_of
+from blocks.platforms.kubernetes_observe import addresses
+from blocks.platforms.kubernetes_owners import (
     FieldConflict,
     other_managers,
     refuse_conflicts,
     refuse_foreign,
-    token_of,
 )
 from blocks.platforms.kubernetes_retire import surplus
 from blocks.platforms.kubernetes_supporting import config_map, secret
 from blocks.platforms.kubernetes_verify import endpoints, running_digest
 from blocks.platforms.kubernetes_workload import deployment
+from slipway.canonical import JsonObject
 from slipway.errors import BadInput, Cause, Unreachable
 from tests.unit.blocks.platforms.kubernetes_releases import TARGET, as_stored, pod, release, service
 
@@ -166,3 +168,12 @@ def test_a_release_of_another_namespace_is_refused() -> None:
         platform.render(release())
     assert caught.value.found == "shop-live"
     assert platform.within("shop-live").render(release())["namespace"] == "shop-live"
+
+
+def test_where_users_reach_a_service() -> None:
+    """S1-28: the load balancer's address, once it has one."""
+    made: JsonObject = {"spec": {"clusterIP": "10.0.0.9", "ports": [{"port": 80}]}}
+    assert addresses(made) == ["10.0.0.9:80"]
+    made["status"] = {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}
+    assert addresses(made) == ["lb.example.com:80"]
+    assert addresses({}) == []
