@@ -116,9 +116,10 @@ RUN = "--param requested_by=jenkins --tag build-jenkins-jenkins-1 --watch"
 
 
 def test_a_release_hands_over_one_digest(desk: Desk) -> None:
-    """S0-05, S1-04, S2-06, DC-00, DC-07: five stages, two commands of Prefect, one payload."""
+    """S0-05, S1-04, S2-06, S2-10, DC-00, DC-07: two commands of Prefect, and one digest."""
     assert words(desk.calls()) == [
         "slipway --version",
+        "slipway doctor --agent",
         "python -m flows.integrate --app-dir examples/fastapi --output-dir slipway-out",
         "prefect --no-prompt deploy --all",
         f"prefect deployment run release/release --param candidate={CANDIDATE} {RUN}",
@@ -164,7 +165,8 @@ def test_a_change_is_built_and_nothing_else(
 ) -> None:
     """S2-30: a pull request cannot ask for another mode, nor be called like the main branch."""
     calls = desk.calls(variables, MODE=mode)
-    assert words(calls)[1].startswith("python -m flows.preview")
+    assert words(calls)[1] == "slipway doctor --agent"
+    assert words(calls)[2].startswith("python -m flows.preview")
     assert not [call for call in calls if call.argv[0] == "prefect" or call.secrets]
     assert desk.last.credentials == {}
 
@@ -176,6 +178,7 @@ def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> Non
     registry = {"SLIPWAY_BUILD_REGISTRY_PASSWORD", "SLIPWAY_BUILD_SIGNING_KEY"}
     assert seen == {
         "slipway --version": set(),
+        "slipway doctor --agent": set(),
         "slipway ci status": {"GIT_TOKEN"},
         "python -m flows.integrate": prefect | registry,
         "prefect --no-prompt deploy": prefect,
@@ -189,6 +192,8 @@ def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> Non
     ("variables", "breaks", "stage", "bound"),
     [
         ({"BRANCH_NAME": "topic"}, "flows.preview", "Preview", set()),
+        ({"BRANCH_NAME": "topic"}, "doctor", "Preview", set()),
+        ({}, "doctor", "Integrate", {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}),
         ({}, "flows.integrate", "Integrate", {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}),
         ({}, "deploy", "Register", {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}),
     ],

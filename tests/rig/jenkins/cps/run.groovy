@@ -46,8 +46,8 @@ helper.registerAllowedMethod('withEnv', [List, Closure]) { List pairs, Closure b
     told.add('withEnv', pairs)
     body()
 }
-helper.registerAllowedMethod('catchError', [Map, Closure]) { Map given, Closure body ->
-    told.add('catchError', given)
+helper.registerAllowedMethod('catchError', [Map, Closure]) { Map settings, Closure body ->
+    told.add('catchError', settings)
     body()
 }
 ['string', 'file', 'usernamePassword', 'choice', 'logRotator'].each { name -> helper.registerAllowedMethod(name, [Map]) { it } }
