@@ -13,6 +13,12 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Files that one worker takes together, in this order; the longest first.
 TOGETHER: dict[str, tuple[str, ...]] = {
+    # One cluster for all, whose API server and registry some of them stop.
+    "cluster": (
+        *("test_kubernetes_worker", "test_kubernetes_fence", "test_kubernetes_failures"),
+        *("test_kubernetes_release", "test_kubernetes_chart_installed", "test_kubernetes_policies"),
+        *("test_kubernetes_manifests", "test_cluster"),
+    ),
     "deaths": ("test_prefect_death", "test_prefect_secrets"),
     "commands": ("test_secret_commands", "test_prefect_release", "test_jenkinsfile"),
     "records": ("test_bad_input", "test_integrate", "test_prefect_gate", "test_prefect_ui"),
@@ -27,7 +33,8 @@ TOGETHER: dict[str, tuple[str, ...]] = {
 APART = frozenset({"test_chaos_docker", "test_docker_failures", "test_docker_release"})
 # Files that take minutes, by themselves or together, in the order in which they begin.
 LONG = (
-    *("test_chaos_docker", *TOGETHER["deaths"], "test_canaries_jenkins", *TOGETHER["commands"]),
+    *(*TOGETHER["cluster"], *TOGETHER["deaths"], "test_chaos_docker", "test_canaries_jenkins"),
+    *TOGETHER["commands"],
     *(*TOGETHER["records"], "test_canaries", "test_jenkins_agent", "test_docker_failures"),
     *(*TOGETHER["gateway"], "test_stack", "test_jenkinsfile_programs", "test_build"),
 )
