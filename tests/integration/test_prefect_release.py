@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from blocks import catalogue
 from slipway.history import Outcome
 from slipway.ledger import Kind
 from tests.rig.prefect_rig import App, PrefectRig
@@ -41,6 +42,15 @@ def test_every_deployment_is_registered_with_a_validated_form(prefect_rig: Prefe
         for field in deployment["parameter_openapi_schema"]["properties"].values():
             assert field["title"]
             assert field["description"]
+
+
+def test_one_command_registered_every_block_type(prefect_rig: PrefectRig) -> None:
+    """DC-04, DC-08: `prefect block register -m blocks.catalogue`, as `make up` runs it."""
+    with prefect_rig.api as api:
+        found = api.post("/block_types/filter", json={}).json()
+    wanted = {getattr(catalogue, name).get_block_type_slug() for name in catalogue.__all__}
+    assert wanted
+    assert wanted <= {one["slug"] for one in found}
 
 
 def test_drill_is_scheduled_weekly_for_stage(prefect_rig: PrefectRig) -> None:
