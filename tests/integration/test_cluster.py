@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -57,12 +58,16 @@ def answer(cluster: Cluster, namespace: str) -> str:
         return httpx.get(f"http://127.0.0.1:{port}/version").text
 
 
-@pytest.fixture
-def web(cluster: Cluster, namespace: str) -> str:
-    """Two pods of the test app behind a Service, in the test's namespace."""
-    cluster.apply(deployment(cluster.push()), service(), namespace=namespace)
-    await_rollout(cluster, namespace)
-    return namespace
+@pytest.fixture(scope="module")
+def web(cluster: Cluster) -> Iterator[str]:
+    """A namespace with two pods of the test app behind a Service."""
+    namespace = cluster.new_namespace()
+    try:
+        cluster.apply(deployment(cluster.push()), service(), namespace=namespace)
+        await_rollout(cluster, namespace)
+        yield namespace
+    finally:
+        cluster.remove_namespace(namespace)
 
 
 def test_a_rollout_moves_the_service_to_another_digest_and_back(cluster: Cluster, web: str) -> None:
@@ -88,6 +93,14 @@ def test_names_lead_to_services_from_within_a_pod(cluster: Cluster, web: str) ->
     within = ("exec", "deployment/web", "--", "python3", "-c", asks)
     for host in ("web", f"web.{web}.svc.cluster.local", address):
         assert "one" in cluster.kubectl(*within, f"{host}/version", namespace=web)
+
+
+def test_a_pod_reaches_the_api_and_not_the_world(own_cluster: Cluster, web: str) -> None:
+    reach = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+    within = ("exec", "deployment/web", "--", "python3", "-c", reach)
+    own_cluster.kubectl(*within, "kubernetes.default", "443", namespace=web)
+    with pytest.raises(KubectlFailed, match="unreachable"):
+        own_cluster.kubectl(*within, "192.0.2.1", "80", namespace=web)
 
 
 def test_the_end_of_a_crashing_pod_and_its_log_are_seen(cluster: Cluster, namespace: str) -> None:
