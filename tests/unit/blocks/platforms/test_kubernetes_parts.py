@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from blocks.platforms import kubernetes_access, kubernetes_evidence
 from blocks.platforms import kubernetes_names as names
@@ -16,6 +17,7 @@ from blocks.platforms.kubernetes_owners import (
     refuse_conflicts,
     refuse_foreign,
 )
+from blocks.platforms.kubernetes_prove import VERBS
 from blocks.platforms.kubernetes_retire import surplus
 from blocks.platforms.kubernetes_supporting import config_map, secret
 from blocks.platforms.kubernetes_verify import endpoints, running_digest
@@ -177,3 +179,12 @@ def test_where_users_reach_a_service() -> None:
     made["status"] = {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}
     assert addresses(made) == ["lb.example.com:80"]
     assert addresses({}) == []
+
+
+def test_the_shipped_role_grants_every_verb_that_a_release_uses() -> None:
+    """G13, S1-39: the manifests and the platform are held to each other."""
+    granted = yaml.safe_load(Path("tests/cases/kubernetes_rbac.yaml").read_text())["granted"]
+    rights = {resource: set(verbs.split()) for resource, verbs in granted["deployer"].items()}
+    for (group, resource), verbs in VERBS.items():
+        name = f"{resource}.{group}" if group else resource
+        assert set(verbs) <= rights.get(name, set()), name
