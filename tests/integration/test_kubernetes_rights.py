@@ -1,0 +1,72 @@
+"""Releases by the shipped account, in the shipped namespace, under the shipped policies."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import SlipwayError
+from slipway.release import Target
+from tests.rig.kubernetes_rig import Cluster
+from tests.rig.kubernetes_site import Site
+from tests.rig.kubernetes_world import KubernetesWorld
+
+pytestmark = pytest.mark.kubernetes
+
+
+@pytest.fixture(scope="module")
+def site(cluster: Cluster) -> Iterator[Site]:
+    made = Site(cluster, cluster.registry)
+    try:
+        yield made.up()
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def world(site: Site, cluster: Cluster, tmp_path: Path) -> KubernetesWorld:
+    """dev's namespace, in the hands of dev's deployer."""
+    runner = site.namespace("runner dev")
+    kubeconfig = cluster.account_kubeconfig(runner, "slipway-deployer", tmp_path)
+    limited = replace(cluster, kubeconfig=kubeconfig)
+    target = Target(app="vouchers", environment="dev")
+    return KubernetesWorld(limited, site.namespace("app dev"), cluster.push("one"), target)
+
+
+def test_a_release_and_its_way_back_need_no_more_than_what_is_shipped(
+    world: KubernetesWorld,
+) -> None:
+    """G13, S1-23, S1-39, S2-25: proved, deployed, replaced, taken back, tidied."""
+    one = world.spec("one", replicas=2, secrets={"database-url": "v7"})
+    two = world.spec("two", replicas=2, secrets={"database-url": "v8"})
+    world.deploy(one)
+    world.deploy(two, one)
+    assert world.get() == "200 two"
+    assert world.platform.prove(one)
+    world.deploy(one, two)
+    assert world.get() == "200 one"
+    world.retire(one)
+    assert {"default-deny", "allow-dns"} <= {
+        policy["metadata"]["name"] for policy in world.objects("networkpolicies")
+    }, "what the namespace came with is not the release's to remove"
+
+
+def test_an_image_from_elsewhere_is_refused_before_anything_changes(
+    world: KubernetesWorld, cluster: Cluster
+) -> None:
+    """S3-11: by the cluster itself, through the dry run of every object."""
+    world.deploy(world.spec("one"))
+    foreign = world.spec("two", image=cluster.needs_login(world.image))
+    with pytest.raises(SlipwayError) as caught:
+        world.deploy(foreign, world.spec("one"))
+    assert "images must come from" in str(caught.value.found)
+    assert world.get() == "200 one"
+
+
+def test_another_environments_namespace_is_out_of_reach(world: KubernetesWorld, site: Site) -> None:
+    """G13: dev's deployer gets nothing done in prod's."""
+    elsewhere = replace(world, namespace=site.namespace("app prod"))
+    with pytest.raises(SlipwayError) as caught:
+        elsewhere.deploy(elsewhere.spec("one"))
+    assert "orbidden" in str(caught.value) + str(caught.value.found) + str(caught.value.evidence)
