@@ -13,7 +13,9 @@ def test_other_versions_are_taken(version: str) -> None:
     refuse_denied("trivy", f"Version: {version}\nVulnerability DB:\n  Version: 2\n")
 
 
-@pytest.mark.parametrize("text", [*(f"Version: {v}\n" for v in sorted(DENIED_VERSIONS)), "", "hello"])
+@pytest.mark.parametrize(
+    "text", [*(f"Version: {v}\n" for v in sorted(DENIED_VERSIONS)), "", "hello"]
+)
 def test_malicious_and_unknown_versions_are_refused(text: str) -> None:
     with pytest.raises(Refused, match="must not be used"):
         refuse_denied("trivy", text)
