@@ -83,8 +83,18 @@ def settle(place: Place, context: StepContext) -> JsonObject:
     """
     started = time.monotonic()
     state = place.read()
+    if not all(map(is_complete, state.deployments)):
+        state = _complete(place, state, context)
+    return {
+        "ready": [pod["metadata"]["name"] for pod in place.own_pods(state) if is_ready(pod)],
+        "settled_millis": int((time.monotonic() - started) * 1000),
+    }
+
+
+def _complete(place: Place, state: State, context: StepContext) -> State:
+    """The first state that is complete."""
     patience = Patience(STARTING_CRASHES, restarts([p for p in state.pods if is_ready(p)]))
-    latest, moved = progress(state), started
+    latest, moved = progress(state), time.monotonic()
     with waking(place.cluster, place.namespace, context) as wake:
         while not all(map(is_complete, state.deployments)):
             now = time.monotonic()
@@ -98,10 +108,7 @@ def settle(place: Place, context: StepContext) -> JsonObject:
                 raise out_of_time(place, state, found)
             wake.wait(left)
             state = place.read()
-    return {
-        "ready": [pod["metadata"]["name"] for pod in place.own_pods(state) if is_ready(pod)],
-        "settled_millis": int((time.monotonic() - started) * 1000),
-    }
+    return state
 
 
 def out_of_time(place: Place, state: State, found: list[Problem]) -> StepFailed:

@@ -9,9 +9,9 @@ import pytest
 
 from blocks.platforms import kubernetes_names as names
 from slipway.platform import Stage
-from tests.rig.docker_world import SECRET, service
+from tests.rig.docker_world import SECRET
 from tests.rig.kubernetes_rig import Cluster
-from tests.rig.kubernetes_world import PORT, KubernetesWorld
+from tests.rig.kubernetes_world import PORT, KubernetesWorld, service
 from tests.rig.traffic import Load, drive
 
 pytestmark = pytest.mark.kubernetes

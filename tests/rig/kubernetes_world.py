@@ -12,11 +12,19 @@ from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_access import by_settings
 from slipway.canonical import JsonObject
 from slipway.platform import Step, StepContext
-from slipway.release import Health, KubernetesSpec, ReleaseSpec, ServiceSpec, Target
-from tests.rig.docker_world import read_secret, service
+from slipway.release import Health, KubernetesSpec, ReleaseSpec, Resources, ServiceSpec, Target
+from tests.rig.docker_world import MIB, read_secret
+from tests.rig.docker_world import service as docker_service
 from tests.rig.kubernetes_rig import Cluster
 
 PORT = 8080
+
+
+def service(name: str, image: str, version: str, mode: str = "ok", **config: str) -> ServiceSpec:
+    """The test app as a service that leaves room for many on a small node."""
+    made = docker_service(name, image, version, mode, **config)
+    small = Resources(memory_bytes=64 * MIB, cpu_millis=150, pids=64)
+    return made.model_copy(update={"resources": small})
 
 
 @dataclass
