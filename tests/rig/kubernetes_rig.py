@@ -35,16 +35,17 @@ class KubectlFailed(AssertionError):
     """kubectl ended with another code than 0; its stderr is the text."""
 
 
-def pull_secret(registry: str, credentials: Mapping[str, str]) -> JsonObject:
-    """The secret that pods of a namespace pull with."""
+def pull_secret(port: int, credentials: Mapping[str, str]) -> JsonObject:
+    """The secret that pods of a namespace pull with, by either name of the registry."""
     pair = f"{credentials['username']}:{credentials['password']}".encode()
-    login = {"auths": {registry: {**credentials, "auth": base64.b64encode(pair).decode()}}}
+    login = {**credentials, "auth": base64.b64encode(pair).decode()}
+    logins = {"auths": dict.fromkeys(registries.names(port), login)}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": PULL_SECRET},
         "type": "kubernetes.io/dockerconfigjson",
-        "stringData": {".dockerconfigjson": json.dumps(login)},
+        "stringData": {".dockerconfigjson": json.dumps(logins)},
     }
 
 
@@ -148,7 +149,7 @@ class Cluster:
         marks = {"slipway.test": "namespace", **(labels or {})}
         metadata = {"name": name, "labels": marks}
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        secret = pull_secret(f"localhost:{self.images.port}", self.credentials)
+        secret = pull_secret(self.images.port, self.credentials)
         self.apply(secret, default_account(), namespace=name)
         return name
 
