@@ -25,13 +25,13 @@ def site(cluster: Cluster) -> Iterator[Site]:
 
 
 @pytest.fixture
-def world(site: Site, cluster: Cluster, tmp_path: Path) -> KubernetesWorld:
+def world(site: Site, own_cluster: Cluster, tmp_path: Path) -> KubernetesWorld:
     """dev's namespace, in the hands of dev's deployer."""
     runner = site.namespace("runner dev")
-    kubeconfig = cluster.account_kubeconfig(runner, "slipway-deployer", tmp_path)
-    limited = replace(cluster, kubeconfig=kubeconfig)
+    kubeconfig = own_cluster.account_kubeconfig(runner, "slipway-deployer", tmp_path)
+    limited = replace(own_cluster, kubeconfig=kubeconfig)
     target = Target(app="vouchers", environment="dev")
-    return KubernetesWorld(limited, site.namespace("app dev"), cluster.push("one"), target)
+    return KubernetesWorld(limited, site.namespace("app dev"), own_cluster.push("one"), target)
 
 
 def test_a_release_and_its_way_back_need_no_more_than_what_is_shipped(

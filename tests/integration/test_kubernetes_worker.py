@@ -54,6 +54,8 @@ def image(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def site(cluster: Cluster) -> Iterator[Site]:
+    if not cluster.layout:
+        pytest.skip("pods have to reach a Prefect server on this machine, as our own cluster's do")
     made = Site(cluster, cluster.registry)
     try:
         yield made.up()
