@@ -38,6 +38,7 @@ def test_the_seed_makes_the_jobs_of_the_examples(all_made: list[Made]) -> None:
         ("pipelineJob", "release/build-flask-api"),
         ("pipelineJob", "release/build-nginx-proxy"),
         ("pipelineJob", "release/build-vouchers"),
+        ("pipelineJob", "stage/promote-or-rollback"),
         ("pipelineJob", "prod/promote-or-rollback"),
         ("multibranchPipelineJob", "checks/previews"),
         ("pipelineJob", "checks/runner-job"),
@@ -53,6 +54,16 @@ def test_every_job_of_an_app_runs_the_one_jenkinsfile(all_made: list[Made]) -> N
     assert find(job, "logRotator", "numToKeep") == [["numToKeep", 50]]
     remote = find(job, "definition", "cpsScm", "scm", "git", "remote")[0][-1]
     assert remote == [["url", GIVEN["REPOSITORY_URL"]], ["credentials", "git-credentials"]]
+
+
+@pytest.mark.parametrize("environment", ["stage", "prod"])
+def test_a_folder_of_an_environment_changes_no_other(
+    all_made: list[Made], environment: str
+) -> None:
+    """S0-09, S0-17: its job offers one environment, and only its groups may start it."""
+    job = called(all_made, f"{environment}/promote-or-rollback")
+    (parameter,) = find(job, "parameters", "choiceParam")
+    assert parameter[1:3] == ["SLIPWAY_TO", [environment]]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +90,7 @@ def test_each_folder_holds_its_own_credentials(all_made: list[Made]) -> None:
     deploys = {"prefect-api-url", "prefect-api-auth", "git-credentials", "build-mail-credentials"}
     builds = {"docker-registry-credentials", "build-signing-key"}
     assert set(held(all_made, "release")) == deploys | builds
-    assert set(held(all_made, "prod")) == deploys
+    assert set(held(all_made, "stage")) == set(held(all_made, "prod")) == deploys
     assert set(held(all_made, "checks")) == {"git-credentials"}
     assert [one[0] for one in held(all_made, "release").values()].count("usernamePassword") == 3
 
@@ -100,7 +111,7 @@ def test_what_anybody_may_push_gets_nothing_that_writes(all_made: list[Made]) ->
 
 def test_groups_may_build_and_not_change(all_made: list[Made]) -> None:
     """S0-17: least privilege; nobody but the administrator configures or sees credentials."""
-    for folder in ("release", "prod", "checks"):
+    for folder in ("release", "stage", "prod", "checks"):
         groups = find(called(all_made, folder), "properties", "authorizationMatrix", "entries")
         for _, inner in find(groups[0][-1], "group"):
             assert inner[1] == ["permissions", ["Job/Build", "Job/Cancel", "Job/Read"]]

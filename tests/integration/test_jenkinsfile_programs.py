@@ -140,6 +140,10 @@ def test_a_release_hands_over_one_digest(desk: Desk) -> None:
             "rollback/rollback --param app=shop --param environment=stage",
         ),
         (
+            {"MODE": "rollback", "APP": "shop", "TO": "prod", "SLIPWAY_TO": "stage"},
+            "rollback/rollback --param app=shop --param environment=stage",
+        ),
+        (
             {"MODE": "rollback", "APP": "x; id $(id) `id` \" '", "TO": "-x\n--all"},
             "rollback/rollback --param "
             + shlex.join(["app=x; id $(id) `id` \" '", "--param", "environment=-x\n--all"]),

@@ -86,6 +86,9 @@ void makePipeline(String path, Map job, String repository, String from, String r
         if (job.app_dir) {
             parameters { stringParam('SLIPWAY_APP_DIR', job.app_dir, 'The folder with slipway.yaml') }
         }
+        if (job.to) {
+            parameters { choiceParam('SLIPWAY_TO', [job.to], 'The environment that changes; this job reaches no other') }
+        }
         if (job.paths) {
             properties {
                 pipelineTriggers {

@@ -152,8 +152,10 @@ def test_the_webhook_is_verified_by_jenkins_too() -> None:
 
 
 def test_the_jenkinsfile_takes_the_folder_of_its_job() -> None:
-    """S3-05: the seed's parameter is the one that the pipeline reads."""
-    assert "params.SLIPWAY_APP_DIR" in (ROOT / "Jenkinsfile").read_text()
+    """S3-05, S0-09: the seed's parameters are those that the pipeline reads."""
+    offered = set(re.findall(r"Param\('(\w+)'", (JENKINS / "seed" / "apps.groovy").read_text()))
+    read = set(re.findall(r"params\.(SLIPWAY_\w+)", (ROOT / "Jenkinsfile").read_text()))
+    assert offered == read == {"SLIPWAY_APP_DIR", "SLIPWAY_TO"}
 
 
 def test_the_controllers_image_leaves_nothing_to_chance() -> None:
