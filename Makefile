@@ -4,8 +4,8 @@
 
 LANES ?= unit,engine,prefect,chaos,jenkins
 ARGS ?=
-# Tests wait more than they compute: more workers than cores.
-WORKERS ?= 4
+# Tests wait more than they compute: more workers than two cores.
+WORKERS ?= 3
 bin := .venv/bin
 
 help: ## this page

@@ -30,10 +30,10 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     "stores": ("test_secret_stores_prefect", "test_secret_stores", "test_secret_stores_aws"),
 }
 # Each of their tests has a world of its own.
-APART = frozenset({"test_chaos_docker", "test_docker_failures", "test_docker_release"})
+APART = frozenset({"test_docker_failures", "test_docker_release"})
 # Files that take minutes, by themselves or together, in the order in which they begin.
 LONG = (
-    *(*TOGETHER["cluster"], *TOGETHER["deaths"], "test_chaos_docker", "test_canaries_jenkins"),
+    *(*TOGETHER["cluster"], "test_chaos_docker", *TOGETHER["deaths"], "test_canaries_jenkins"),
     *TOGETHER["commands"],
     *(*TOGETHER["records"], "test_canaries", "test_jenkins_agent", "test_docker_failures"),
     *(*TOGETHER["gateway"], "test_stack", "test_jenkinsfile_programs", "test_build"),

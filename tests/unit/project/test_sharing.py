@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
         ("tests/flows/test_gate.py::test_a", "flows"),
         ("tests/integration/test_gateway_edges.py::test_a", "gateway"),
         (
-            "tests/integration/test_chaos_docker.py::test_a",
-            "tests/integration/test_chaos_docker.py::test_a",
+            "tests/integration/test_docker_release.py::test_a",
+            "tests/integration/test_docker_release.py::test_a",
         ),
         ("tests/integration/test_new.py::test_a", "tests/integration/test_new.py"),
     ],
