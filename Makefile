@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock up down clean venv
 
-LANES ?= unit,engine,prefect,chaos,jenkins
+LANES ?= unit,engine,prefect,chaos,jenkins,kubernetes
 ARGS ?=
 # Tests wait more than they compute: more workers than two cores.
 WORKERS ?= 3
@@ -21,7 +21,7 @@ up: venv ## start the local stack (registry, Prefect server, worker) and wait un
 down: venv ## stop the local stack; nothing is left behind
 	@$(bin)/slipway down --apps $(ARGS)
 
-test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins chooses, WORKERS=0 takes one process, ARGS='-k word' goes to pytest
+test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins,kubernetes chooses, WORKERS=0 takes one process, ARGS='-k word' goes to pytest
 	@$(bin)/python -m pytest --lanes="$(LANES)" --numprocesses="$(WORKERS)" $(ARGS)
 
 check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)
