@@ -46,6 +46,8 @@ def network_argvs(layout: Layout, pid: int) -> list[list[str]]:
         ("ip", "link", "set", "eth0", "up"),
         ("ip", "route", "add", layout.services, "dev", "eth0", "src", layout.node_address),
         ("sysctl", "-qw", "net.ipv4.ip_forward=1"),
+        # each "unreachable" is told, so that none of them becomes a timeout
+        ("sysctl", "-qw", "net.ipv4.icmp_ratelimit=0"),
     )
     way = ("via", layout.node_address)
     return [
