@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from slipway.claim import Goal, OpenClaim, holder_of, open_claim
-from slipway.errors import Refused, SlipwayError, Superseded
+from slipway.errors import Refused, SlipwayError, Superseded, WayBackMissing
 from slipway.execution import Execution, Result, Tools
 from slipway.explanations import explain
 from slipway.history import (
@@ -193,10 +193,24 @@ class Engine:
 
         def prove(_: StepContext) -> dict[str, Any]:
             refuse_stale(plan, self.plan(order))
-            facts = self.tools.platform.prove(previous.spec) if previous else []
-            return {"facts": facts or ["first release: the way back is its removal"]}
+            return {"facts": self._way_back(previous)}
 
         return Step("the way back proved", Stage.WAY_BACK, prove)
+
+    def _way_back(self, previous: GoodRelease | None) -> list[str]:
+        """Facts about it; where nothing serves any more, none is left to protect.
+
+        Raises:
+            WayBackMissing: what serves could not be brought back.
+        """
+        if previous is None:
+            return ["first release: the way back is its removal"]
+        try:
+            return self.tools.platform.prove(previous.spec)
+        except WayBackMissing:
+            if self.tools.platform.observe(previous.spec.target).serving is not None:
+                raise
+            return [f"release {previous.spec.id} was removed by hand, and nothing serves"]
 
     async def _roll_back(self, execution: Execution, goal: GoodRelease) -> Result:
         leaving = execution.claim.body.get("leaving")

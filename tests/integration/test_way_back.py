@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.rig.docker_rig import remove_target
 from tests.rig.shells import Shell
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -39,3 +40,14 @@ def test_a_target_that_went_bad_falls_to_the_release_before(shell: Shell) -> Non
     rows = shell.read("history", app.name, "dev")
     assert isinstance(rows, list)
     assert rows[-1]["outcome"] == "restored"
+
+
+def test_an_environment_that_was_cleared_by_hand_takes_the_next_release(shell: Shell) -> None:
+    """N03, N12: containers and secrets are gone; the next release serves, and goes back."""
+    app = shell.app
+    shell.run("deploy", app.candidate("one"), "dev")
+    remove_target(app.rig.docker.engine, app.target("dev"))
+    shell.run("deploy", app.candidate("two"), "dev")
+    assert app.answer("dev") == "two"
+    shell.run("rollback", app.name, "dev")
+    assert app.answer("dev") == "one"

@@ -120,6 +120,18 @@ async def test_lost_way_back_refuses_before_any_change(world: World) -> None:
     assert serving_release(world.records()).candidate == candidate("a")
 
 
+async def test_a_target_that_was_cleared_by_hand_takes_a_release(world: World) -> None:
+    """N03: what no longer serves needs no way back, and keeps nobody from bringing users back."""
+    await release(world, "a")
+    world.platform.gone.add(spec("a").id)
+    world.platform.running.clear()
+    world.platform.serving = None
+    await release(world, "b")
+    assert world.platform.serving == spec("b").id
+    assert world.is_settled()
+    assert serving_release(world.records()).candidate == candidate("b")
+
+
 async def test_target_that_moved_since_the_plan_is_refused(world: World) -> None:
     """N08: apply does exactly the plan or nothing."""
     await release(world, "a")
