@@ -6,7 +6,8 @@ None of these turns a build red: they tell how it went and do not judge it.
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,8 @@ from slipway.cli.commit_status import report_status
 from slipway.cli.mail import deliver
 from slipway.cli.prefect_api import PrefectApi
 from slipway.errors import SlipwayError
+from slipway.names import check_name
+from slipway.quantities import parse_duration
 from slipway.terminal import err
 
 ci = typer.Typer(no_args_is_help=True, help="Tell how a CI build went.")
@@ -103,6 +106,30 @@ def mail(
         err().print(escape(f"  next: {error.next_step or 'none'}"))
     else:
         err().print(escape(said))
+
+
+@ci.command()
+def clean(
+    older_than: Annotated[
+        str, typer.Option(help="Time since a build tagged them, as in 24h; younger are cache.")
+    ] = "24h",
+    app: Annotated[str | None, typer.Option(help="Only images of this app.")] = None,
+) -> None:
+    """Remove images of builds from this agent's engine, but those in use. Failing only warns."""
+    try:
+        removed = _clean(parse_duration(older_than), check_name(app) if app else None)
+    except SlipwayError as error:
+        err().print(escape(f"warning: images not removed: {error}"))
+    else:
+        err().print(f"{len(removed)} images of builds removed from the engine")
+
+
+def _clean(age: timedelta, app: str | None) -> list[str]:
+    from blocks.builders.local_images import remove_built
+    from blocks.engines import connect_engine
+
+    with closing(connect_engine()) as engine:
+        return remove_built(engine, datetime.now(UTC) - age, app)
 
 
 def _mail(status: str, stage: str, output_dir: Path) -> str:

@@ -82,6 +82,7 @@ def test_a_green_release(shop: Team, green: Built) -> None:
     digests = (green.archive / "image-digest.env").read_text()
     candidate = digests.partition("CANDIDATE=")[2].splitlines()[0]
     assert candidate.rpartition("@")[2] in green.console
+    assert "images of builds removed from the engine" in green.console
     assert served(shop) == ["one", "one"]
     assert green.credentials["Integrate"] == {*BUILD, "git-credentials"}
     assert green.credentials["Register"] == PREFECT

@@ -85,4 +85,4 @@ def test_every_part_of_the_pipeline_is_there() -> None:
     tools = yaml.safe_load((ROOT / "slipway/cli/agent_tools.yaml").read_text())
     assert {"docker", "git", "trivy", "kubectl"} <= {tool["name"] for tool in tools}
     told = set(re.findall(r"slipway ci (\w+)", JENKINSFILE))
-    assert told == {"summary", "failure", "status", "mail"}
+    assert told == {"summary", "failure", "status", "mail", "clean"}
