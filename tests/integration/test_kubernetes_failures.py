@@ -315,4 +315,5 @@ async def test_an_api_server_that_comes_back_costs_nothing_but_time(
         await asyncio.sleep(3)
     await rest
     assert world.seconds[SETTLE] > 3
+    assert world.is_reached()
     assert world.get() == "200 one"

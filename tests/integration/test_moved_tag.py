@@ -24,9 +24,8 @@ def test_a_tag_that_moved_since_the_scan_changes_nothing(shell: Shell) -> None:
     rig, signed = shell.rig.docker, shell.rig.image
     candidate = shell.app.candidate("one")
     other = rig.push_testapp("moved")
-    moved = push_image(
-        rig.engine, "slipway-test/app:moved", f"127.0.0.1:{rig.port}/testapp:one", CREDENTIALS
-    )
+    tag, target = f"slipway-test/app-{rig.port}:moved", f"127.0.0.1:{rig.port}/testapp:one"
+    moved = push_image(rig.engine, tag, target, CREDENTIALS)
     assert moved.partition("@")[2] == other.partition("@")[2] != signed.partition("@")[2]
     shell.run("deploy", candidate, "dev")
     found = running_images(shell)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -111,6 +112,16 @@ class KubernetesWorld:
         """`status text` of one request through the front Service."""
         answer = httpx.get(f"http://{self.address}:{PORT}{path}", timeout=10)
         return f"{answer.status_code} {answer.text}"
+
+    def is_reached(self, seconds: float = 20) -> bool:
+        """Whether the Service's own address leads somewhere; the node writes its rules late."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with suppress(httpx.TransportError):
+                self.get()
+                return True
+            time.sleep(0.2)
+        return False
 
     def kubectl(self, *arguments: str, given: str = "") -> str:
         return self.cluster.kubectl(*arguments, namespace=self.namespace, given=given)

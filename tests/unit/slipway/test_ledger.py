@@ -119,7 +119,8 @@ def contend(folder: Path, rounds: int, won: str) -> None:
 
 def test_twenty_processes_hold_one_claim_at_a_time(tmp_path: Path) -> None:
     """B1: in the chain, no claim is opened before the one before it was closed."""
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")  # nothing of earlier tests is in them
+    context.set_forkserver_preload([__name__])
     processes = [context.Process(target=contend, args=(tmp_path, 5, str(n))) for n in range(20)]
     for process in processes:
         process.start()
