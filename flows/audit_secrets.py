@@ -11,7 +11,7 @@ from tasks.told import told
 
 @flow(name="audit_secrets", flow_run_name=run_name("audit secrets", "app"))
 @told
-async def audit_secrets(app: forms.MaybeApp = forms.AUDITED_APP) -> list[str]:
+async def audit_secrets(app: forms.MaybeApp = forms.EVERY_APP) -> list[str]:
     """Audit names, versions and dates; no value is read.
 
     Shows one artifact for each app and emits one event for each class of finding. Fails where a

@@ -139,3 +139,15 @@ class HasNamespaces(Protocol):
 
     def within(self, namespace: str) -> Platform:
         """The platform for the target in that namespace."""
+
+
+@runtime_checkable
+class KnowsManagers(Protocol):
+    """A platform that records who wrote each field."""
+
+    def managers(self, target: Target, fields: Sequence[str]) -> Mapping[str, str]:
+        """Who else than Slipway wrote these fields, by field; those of nobody else are left out.
+
+        Args:
+            fields: names as `observe` gives them, or `serving`.
+        """

@@ -103,7 +103,7 @@ DRILLED_APP: Any = field(
     "App", "Name of the app; every app of the environment where empty.", "", examples=["shop"]
 )
 
-AUDITED_APP: Any = field("App", "Name of the app; every app where empty.", "", examples=["shop"])
+EVERY_APP: Any = field("App", "Name of the app; every app where empty.", "", examples=["shop"])
 
 
 class ApprovalForm(RunInput):

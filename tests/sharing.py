@@ -17,7 +17,8 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     "cluster": (
         *("test_kubernetes_worker", "test_kubernetes_fence", "test_kubernetes_failures"),
         *("test_kubernetes_release", "test_kubernetes_chart_installed", "test_kubernetes_policies"),
-        *("test_kubernetes_manifests", "test_kubernetes_rights", "test_cluster"),
+        *("test_kubernetes_manifests", "test_kubernetes_drift", "test_kubernetes_rights"),
+        "test_cluster",
     ),
     "deaths": ("test_prefect_death", "test_prefect_secrets"),
     "commands": ("test_secret_commands", "test_prefect_release", "test_jenkinsfile"),
@@ -26,7 +27,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         *("test_gateway_edges", "test_gateway_clients", "test_gateway_routes", "test_gateway_ui"),
         *("test_gateway_websockets", "test_gateway_image", "test_gateway_integrate"),
     ),
-    "flows": ("test_gate", "test_back", "test_release", "test_audit_secrets"),
+    "flows": ("test_gate", "test_back", "test_release", "test_audit_secrets", "test_watch_drift"),
     "stores": ("test_secret_stores_prefect", "test_secret_stores", "test_secret_stores_aws"),
 }
 # Each of their tests has a world of its own.

@@ -3,10 +3,15 @@
 docs/kubernetes-platform.md tells names, steps, permissions and how stale holders are fenced off.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from blocks.platforms import kubernetes_evidence, kubernetes_observe, kubernetes_prove
+from blocks.platforms import (
+    kubernetes_evidence,
+    kubernetes_managers,
+    kubernetes_observe,
+    kubernetes_prove,
+)
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, path_of
@@ -61,6 +66,12 @@ class KubernetesPlatform:
         with self._settings().cluster() as cluster:
             seen = kubernetes_observe.see(cluster, target, self._namespace(target))
             return kubernetes_observe.observation(seen)
+
+    def managers(self, target: Target, fields: Sequence[str]) -> Mapping[str, str]:
+        """See KnowsManagers."""
+        with self._settings().cluster() as cluster:
+            seen = kubernetes_observe.see(cluster, target, self._namespace(target))
+            return kubernetes_managers.managers(seen, fields)
 
     def prove(self, spec: ReleaseSpec) -> list[str]:
         """See Platform.

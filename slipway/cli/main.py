@@ -12,6 +12,7 @@ from slipway.cli.demo import demo
 from slipway.cli.deploy import deploy, plan
 from slipway.cli.doctor import doctor
 from slipway.cli.door import Door
+from slipway.cli.drift import drift
 from slipway.cli.environment import take_stack_variables
 from slipway.cli.keep import keeper
 from slipway.cli.lint import lint
@@ -41,6 +42,7 @@ for panel, command in (
     (ACT, recover),
     (ACT, keeper),
     (CHECK, doctor),
+    (CHECK, drift),
     (CHECK, lint),
     (CHECK, schema),
     (AGENT, webhook),

@@ -20,6 +20,7 @@ DEPLOYMENTS = {
     "rollback/rollback",
     "rollback_drill/rollback_drill",
     "verify/verify",
+    "watch_drift/watch_drift",
 }
 
 
@@ -51,6 +52,14 @@ def test_one_command_registered_every_block_type(prefect_rig: PrefectRig) -> Non
     wanted = {getattr(catalogue, name).get_block_type_slug() for name in catalogue.__all__}
     assert wanted
     assert wanted <= {one["slug"] for one in found}
+
+
+def test_drift_is_watched_each_quarter_of_an_hour(prefect_rig: PrefectRig) -> None:
+    """N17: one interval; every app, by nobody's asking."""
+    with prefect_rig.api as api:
+        found = api.get("/deployments/name/watch_drift/watch_drift").json()
+    assert [one["schedule"]["cron"] for one in found["schedules"]] == ["*/15 * * * *"]
+    assert found["parameters"].get("app", "") == ""
 
 
 def test_drill_is_scheduled_weekly_for_stage(prefect_rig: PrefectRig) -> None:
