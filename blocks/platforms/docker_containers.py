@@ -18,6 +18,7 @@ NANO_PER_MILLI = 1_000_000
 NANO = 1_000_000_000
 HEALTH_RETRIES = 3
 HEALTH_TIMEOUT_SECONDS = 5
+LIMITS = ("memory", "cpu", "pids")
 TMPFS = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
 
 
@@ -158,22 +159,26 @@ def spec_fields(spec: ReleaseSpec) -> dict[str, str]:
     fields = {"port": str(spec.port), **settings_of(spec)}
     fields |= {f"secrets.{name}": version for name, version in spec.secrets.items()}
     for service in spec.services:
-        shape = {
-            "image": service.digest,
-            "replicas": str(service.replicas),
-            "memory": memory_text(service.resources.memory_bytes),
-            "cpu": f"{service.resources.cpu_millis}m",
-            "pids": str(service.resources.pids),
-            "user": service.user,
-            "stop": f"{service.stop_seconds}s",
-        }
-        if service.command:
-            shape["command"] = argv_text(service.command)
-        if service.writable:
-            shape["writable"] = ",".join(sorted(service.writable))
-        shape |= {f"config.{key}": value for key, value in service.config.items()}
-        fields |= {f"{service.name}.{key}": value for key, value in shape.items()}
+        own = {**service_fields(service), "replicas": str(service.replicas)}
+        fields |= {f"{service.name}.{key}": value for key, value in own.items()}
     return fields
+
+
+def service_fields(service: ServiceSpec) -> dict[str, str]:
+    """What `container_fields` tells of each container of the service."""
+    shape = {
+        "image": service.digest,
+        "memory": memory_text(service.resources.memory_bytes),
+        "cpu": f"{service.resources.cpu_millis}m",
+        "pids": str(service.resources.pids),
+        "user": service.user,
+        "stop": f"{service.stop_seconds}s",
+    }
+    if service.command:
+        shape["command"] = argv_text(service.command)
+    if service.writable:
+        shape["writable"] = ",".join(sorted(service.writable))
+    return shape | {f"config.{key}": value for key, value in service.config.items()}
 
 
 def argv_text(argv: Iterable[str]) -> str:
@@ -195,9 +200,29 @@ def container_fields(inspected: JsonObject, image: JsonObject) -> dict[str, str]
         fields["command"] = command
     if writable := host.get("Tmpfs"):
         fields["writable"] = ",".join(sorted(writable))
+    if allowed := weaknesses(host):
+        fields["allowed"] = ", ".join(allowed)
     declared = (config["Labels"].get(names.CONFIG_KEYS) or "").split(",")
     own = own_environment(config.get("Env"), image["Config"].get("Env"), declared)
     return fields | {f"config.{key}": value for key, value in own.items()}
+
+
+def weaknesses(host: JsonObject) -> list[str]:
+    """What `host_config` allows no container, and somebody allowed this one by hand."""
+    allowed = {
+        "privileged": bool(host.get("Privileged")),
+        "writable root": not host.get("ReadonlyRootfs"),
+        "capabilities": host.get("CapDrop") != ["ALL"] or bool(host.get("CapAdd")),
+        "new privileges": "no-new-privileges" not in (host.get("SecurityOpt") or []),
+        "the host's network": host.get("NetworkMode") == "host",
+    }
+    return [name for name, is_allowed in allowed.items() if is_allowed]
+
+
+def is_as_specified(service: ServiceSpec, inspected: JsonObject, image: JsonObject) -> bool:
+    """Whether a container is the service's in all but its limits, which can be set back."""
+    found, wanted = container_fields(inspected, image), service_fields(service)
+    return {**found, **dict.fromkeys(LIMITS)} == {**wanted, **dict.fromkeys(LIMITS)}
 
 
 def running_digest(inspected: JsonObject, image: JsonObject) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import docker
 
 from blocks.platforms import docker_names as names
-from blocks.platforms.docker_containers import Maker, container_request, limits, running_digest
+from blocks.platforms.docker_containers import Maker, container_request, is_as_specified, limits
 from blocks.platforms.docker_engine import SECONDS, engine_errors, inspect_or_none
 from blocks.platforms.docker_images import local_image
 from blocks.platforms.docker_networks import (
@@ -56,8 +56,8 @@ def ensure_container(
 ) -> bool:
     """Make the container run as specified; whether it had to be started.
 
-    Limits altered by hand are set back while it runs; one that does not run, is unhealthy or runs
-    another image is made anew.
+    Limits altered by hand are set back while it runs; one that does not run, is unhealthy or was
+    replaced by another is made anew.
 
     Raises:
         BadInput: another program owns the name.
@@ -90,7 +90,7 @@ def ensure_container(
 def is_usable(
     spec: ReleaseSpec, service: ServiceSpec, found: JsonObject, image: JsonObject | None
 ) -> bool:
-    """Whether the container runs the wanted image, connected, and is not unhealthy. Pure."""
+    """Whether the container runs as specified, connected, and is not unhealthy. Pure."""
     state = found["State"]
     if not state["Running"] or state.get("Restarting") or state.get("Paused") or image is None:
         return False
@@ -98,7 +98,7 @@ def is_usable(
         return False
     edge = names.edge_name(spec.target)
     is_connected = service.name != spec.front or edge_address(found, edge) is not None
-    return is_connected and running_digest(found, image) == service.digest
+    return is_connected and is_as_specified(service, found, image)
 
 
 def restore_limits(api: docker.APIClient, service: ServiceSpec, found: JsonObject) -> None:

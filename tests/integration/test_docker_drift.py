@@ -82,6 +82,29 @@ def test_a_container_that_was_replaced_is_told_and_mended(site: Site, spec: Rele
     mend(site, spec)
 
 
+def test_the_same_image_with_other_settings_is_told_and_mended(
+    site: Site, spec: ReleaseSpec
+) -> None:
+    """N17, S3-08: less protection and another variable; the image alone would look right."""
+    old = replica(site, spec, 1)
+    image, labels, network = old.image, old.labels, names.release_network(spec)
+    old.remove(force=True)
+    site.world.rig.engine.containers.run(
+        image.id,
+        name=names.container_name(spec, "web", 1),
+        labels=labels,
+        network=network,
+        privileged=True,
+        environment={"VERSION": "evil", "PASSWORD": "canary-by-hand"},
+        detach=True,
+    )
+    found = told(site)
+    assert "privileged, writable root" in (found["web.allowed"][1] or "")
+    assert found["web.config.VERSION"] == ("one", "evil and one")
+    assert "canary-by-hand" not in str(found)
+    mend(site, spec)
+
+
 def test_where_everything_was_stopped_that_alone_is_told(site: Site, spec: ReleaseSpec) -> None:
     for number in (0, 1):
         replica(site, spec, number).remove(force=True)

@@ -9,6 +9,7 @@ from blocks.platforms import docker_names as names
 from blocks.platforms.docker_containers import (
     checked_user,
     container_fields,
+    is_as_specified,
     memory_text,
     own_environment,
     running_digest,
@@ -61,6 +62,41 @@ def test_replicas_that_differ_show_each_value() -> None:
     view.services[1]["HostConfig"]["Memory"] = 96 * MIB
     fields = observation(wanted.target, view).fields
     assert fields["web.memory"] == "128MiB and 96MiB"
+
+
+@pytest.mark.parametrize(
+    ("change", "allowed"),
+    [
+        ({"Privileged": True}, "privileged"),
+        ({"ReadonlyRootfs": False}, "writable root"),
+        ({"CapDrop": None}, "capabilities"),
+        ({"CapAdd": ["SYS_ADMIN"]}, "capabilities"),
+        ({"SecurityOpt": []}, "new privileges"),
+        ({"NetworkMode": "host"}, "the host's network"),
+    ],
+)
+def test_a_protection_that_was_taken_away_is_told(change: dict, allowed: str) -> None:
+    """N17, S3-08: a container made anew by hand with less; a deploy makes it anew."""
+    found = inspected(spec())
+    found["HostConfig"] |= change
+    assert container_fields(found, IMAGE)["allowed"] == allowed
+    assert not is_as_specified(web(), found, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda found: None, True),
+        (lambda found: found["HostConfig"].update(Memory=1, PidsLimit=None), True),
+        (lambda found: found["Config"].update(Env=["PATH=/usr/bin", "ZONE=us"]), False),
+        (lambda found: found["Config"].update(User="0"), False),
+        (lambda found: found["Config"].update(Cmd=["sh"]), False),
+    ],
+)
+def test_only_limits_are_set_back_in_place(change, expected: bool) -> None:
+    found = inspected(spec())
+    change(found)
+    assert is_as_specified(web(), found, IMAGE) is expected
 
 
 def test_a_stopped_replica_is_not_counted() -> None:
