@@ -88,13 +88,12 @@ def test_a_variable_set_by_hand_is_named_and_its_value_is_not_shown(
     assert line.endswith("by kubectl-set")
 
 
-def test_scaled_to_nothing_says_that_nothing_serves_and_who_did(
-    site: Site, world: KubernetesWorld
-) -> None:
+def test_scaled_to_nothing_says_that_nothing_serves(site: Site, world: KubernetesWorld) -> None:
+    """The API server keeps no manager of a scale to 0, so none is named."""
     world.kubectl("scale", "deployment/web", "--replicas=0")
     world.kubectl("wait", "pods", "--selector=slipway.dev/app", "--for=delete", "--timeout=40s")
     (line,) = told(site)
-    assert line.endswith("found nothing, by kubectl")
+    assert line == f"serving: wanted {site.serving}, found nothing"
 
 
 def test_a_namespace_that_was_deleted_is_filled_again_by_a_deploy_of_what_served(
