@@ -140,8 +140,11 @@ class Prefect:
         """Start the keeper, which has `recover` run when a holder died."""
         return self._start(KEEPER, [sys.executable, "-m", "slipway.cli", "keeper"], environment)
 
-    def register(self, environment: Mapping[str, str]) -> bool:
+    def register(self, environment: Mapping[str, str], worker: ProcessRecord | None = None) -> bool:
         """Register the block types, and the flows of prefect.yaml, if any source changed.
+
+        Args:
+            worker: one that is starting, and makes the pool that the flows are registered for.
 
         Returns:
             Whether one had changed.
@@ -157,6 +160,8 @@ class Prefect:
         if importlib.util.find_spec(BLOCK_CATALOGUE):
             argv = _prefect("block", "register", "-m", BLOCK_CATALOGUE)
             self._run("register-blocks", argv, environment)
+        if worker:
+            self.wait_for_worker(worker)
         if self.settings.deploy and (PROJECT / "prefect.yaml").exists():
             argv = _prefect("--no-prompt", "deploy", "--all")
             self._run("deploy-flows", argv, environment)

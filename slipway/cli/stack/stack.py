@@ -131,11 +131,11 @@ def _prepare_build(settings: StackSettings, bases: dict[str, str], say: Say) -> 
 
 def _up_workers(settings: StackSettings, prefect: Prefect, say: Say) -> None:
     environment = runtime_environment(settings)
-    # The worker makes the pool that the flows are registered for.
-    prefect.wait_for_worker(prefect.start_worker(environment))
-    if prefect.register(environment):
+    worker = prefect.start_worker(environment)
+    if prefect.register(environment, worker):
         prefect.processes.stop(KEEPER)
     prefect.start_keeper(environment)
+    prefect.wait_for_worker(worker)
     say(f"worker ready in pool {settings.pool}")
 
 
