@@ -83,7 +83,7 @@ def test_it_runs_in_continuation_passing_style(jars: Path, tmp_path: Path) -> No
         "release/release",
         "ci summary",
         "ci mail",
-        "rm -rf",
+        "ci clean",
     ):
         assert sum(word in shell for shell in shells) == 1, word
     assert (found["env"]["GIT_COMMIT"], found["env"]["GIT_URL"][:5]) == ("c0ffee", "https")

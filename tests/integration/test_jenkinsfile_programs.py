@@ -107,8 +107,11 @@ def words(calls: list[Call]) -> list[str]:
     return [shlex.join(call.argv) for call in calls if call.argv[:3] != ["slipway", "ci", "status"]]
 
 
+CLEANED = "slipway ci clean"  # the last command of every build
+
+
 def mailed(status: str, stage: str) -> str:
-    """The last command of a trusted build."""
+    """The command of a trusted build before it cleans up."""
     return f"slipway ci mail --status {status} --stage {stage} --output-dir slipway-out"
 
 
@@ -125,6 +128,7 @@ def test_a_release_hands_over_one_digest(desk: Desk) -> None:
         f"prefect deployment run release/release --param candidate={CANDIDATE} {RUN}",
         "slipway ci summary --status SUCCESS --output-dir slipway-out",
         mailed("SUCCESS", "Release"),
+        CLEANED,
     ]
 
 
@@ -157,6 +161,7 @@ def test_a_mode_is_one_run_and_no_build(desk: Desk, params: dict[str, str], expe
         f"prefect deployment run {expected} {RUN}",
         "slipway ci summary --status SUCCESS --output-dir slipway-out",
         mailed("SUCCESS", "Release"),
+        CLEANED,
     ]
 
 
@@ -189,6 +194,7 @@ def test_each_program_sees_the_credentials_of_its_stage_alone(desk: Desk) -> Non
         "prefect deployment run": prefect,
         "slipway ci summary": set(),
         "slipway ci mail": prefect | {"SLIPWAY_MAIL_PASSWORD"},
+        CLEANED: set(),
     }
 
 
@@ -207,6 +213,7 @@ def test_a_failure_is_told_with_no_more_credentials(
 ) -> None:
     """S2-22, S2-28, S2-29, S2-30: the stage is named; what comes after it does not run."""
     calls = desk.calls({**variables, "BREAKS": breaks})
+    assert words([calls.pop()]) == [CLEANED]
     if bound:
         assert words(calls)[-1] == mailed("FAILURE", stage)
         calls.pop()
@@ -232,9 +239,9 @@ def test_a_mail_that_fails_changes_nothing(desk: Desk, broken: str) -> None:
 def test_mail_is_sent_where_somebody_is_named(desk: Desk) -> None:
     """S2-22: optional; a server without a login needs no credential."""
     desk.jenkins.agent["SLIPWAY_MAIL_LOGIN"] = "false"
-    assert desk.calls()[-1].secrets == {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}
+    assert desk.calls()[-2].secrets == {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING"}
     del desk.jenkins.agent["SLIPWAY_MAIL_TO"]
-    assert words(desk.calls())[-1].startswith("slipway ci summary")
+    assert words(desk.calls())[-2].startswith("slipway ci summary")
     assert "build-mail-credentials" not in set().union(*desk.last.credentials.values())
 
 
