@@ -17,10 +17,13 @@ from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, path_of
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_manifest_steps import ForwardManifests
+from blocks.platforms.kubernetes_manifests import Manifests, manifests_of
 from blocks.platforms.kubernetes_steps import Forward, Retire, Settings
 from blocks.platforms.kubernetes_workload import checked_user
+from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
-from slipway.errors import BadInput, SlipwayError, StepFailed, WayBackMissing
+from slipway.errors import BadInput, LedgerTampered, SlipwayError, StepFailed, WayBackMissing
 from slipway.platform import Evidence, Observation, Step
 from slipway.release import ReleaseSpec, Target
 
@@ -40,11 +43,17 @@ class KubernetesPlatform:
         access: gives a client of the cluster.
         namespace: of the target that is worked on; APP-ENVIRONMENT where None.
         image: proves that an image can be pulled; the fact, or raises.
+        bundles: reads the manifests of releases that have some.
     """
 
     access: Access
     namespace: str | None = None
     image: ImageCheck = not_asked
+    bundles: Bundles | None = None
+
+    def reading(self, bundles: Bundles) -> "KubernetesPlatform":
+        """See ReadsManifests."""
+        return replace(self, bundles=bundles)
 
     def within(self, namespace: str) -> "KubernetesPlatform":
         """See HasNamespaces."""
@@ -54,18 +63,20 @@ class KubernetesPlatform:
         """See Platform.
 
         Raises:
-            BadInput: a service would run as root, or the release belongs to another namespace.
+            BadInput: a service would run as root, the release belongs to another namespace, or
+                its manifests break a rule.
         """
         for service in spec.services:
             checked_user(service)
         self._refuse_moved(spec)
-        return spec_fields(spec)
+        manifests = manifests_of(spec, self.bundles)
+        return manifests.fields if manifests else spec_fields(spec)
 
     def observe(self, target: Target) -> Observation:
         """See Platform."""
         with self._settings().cluster() as cluster:
             seen = kubernetes_observe.see(cluster, target, self._namespace(target))
-            return kubernetes_observe.observation(seen)
+            return kubernetes_observe.observation(seen, self.bundles)
 
     def managers(self, target: Target, fields: Sequence[str]) -> Mapping[str, str]:
         """See KnowsManagers."""
@@ -80,9 +91,10 @@ class KubernetesPlatform:
             Refused: a permission is missing, or somebody else changed what the release set.
         """
         self._refuse_moved(spec)
+        manifests = manifests_of(spec, self.bundles)
         with self._settings().cluster() as cluster:
             try:
-                return kubernetes_prove.prove(cluster, spec, self.image)
+                return kubernetes_prove.prove(cluster, spec, self.image, manifests, self.bundles)
             except StepFailed as error:
                 raise WayBackMissing(
                     f"release {spec.id} could not be restored: {error.message}",
@@ -107,11 +119,18 @@ class KubernetesPlatform:
             BadInput: see `render`.
         """
         self.render(spec)
+        manifests = manifests_of(spec, self.bundles)
+        if manifests and self.bundles:
+            whole = (self._settings(), spec, previous, manifests, self.bundles)
+            return ForwardManifests(*whole).steps()
         return Forward(self._settings(), spec, previous).steps()
 
     def retire(self, target: Target, keep: Sequence[ReleaseSpec]) -> Sequence[Step]:
         """See Platform."""
-        return Retire(self._settings(), target, self._namespace(target), keep).steps()
+        found = ((spec.id, self._kept(spec, keep)) for spec in keep)
+        manifests = {spec_id: one for spec_id, one in found if one}
+        place = self._namespace(target)
+        return Retire(self._settings(), target, place, keep, manifests).steps()
 
     def evidence(self, spec: ReleaseSpec) -> list[Evidence]:
         """See Platform."""
@@ -120,6 +139,15 @@ class KubernetesPlatform:
                 return kubernetes_evidence.gather(cluster, spec)
         except (SlipwayError, ApiRefused, OSError, ValueError, KeyError) as error:
             return [Evidence("no evidence", (f"{type(error).__name__}: the cluster gave none",))]
+
+    def _kept(self, spec: ReleaseSpec, keep: Sequence[ReleaseSpec]) -> Manifests | None:
+        """Of a way back whose manifests are gone there is nothing that could be kept."""
+        try:
+            return manifests_of(spec, self.bundles)
+        except (WayBackMissing, LedgerTampered):
+            if spec is keep[0]:
+                raise
+            return None
 
     def _namespace(self, target: Target) -> str:
         return self.namespace or names.default_namespace(target)

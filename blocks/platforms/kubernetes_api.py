@@ -32,10 +32,20 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Pod": ("/api/v1", "pods", True),
     "Event": ("/api/v1", "events", True),
     "ResourceQuota": ("/api/v1", "resourcequotas", True),
+    "LimitRange": ("/api/v1", "limitranges", True),
+    "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims", True),
     "Deployment": ("/apis/apps/v1", "deployments", True),
+    "StatefulSet": ("/apis/apps/v1", "statefulsets", True),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets", True),
     "ReplicaSet": ("/apis/apps/v1", "replicasets", True),
+    "Job": ("/apis/batch/v1", "jobs", True),
+    "CronJob": ("/apis/batch/v1", "cronjobs", True),
+    "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers", True),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets", True),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies", True),
+    "Ingress": ("/apis/networking.k8s.io/v1", "ingresses", True),
+    "Role": ("/apis/rbac.authorization.k8s.io/v1", "roles", True),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
 }
@@ -115,8 +125,12 @@ class Cluster:
 
     def list(self, kind: str, namespace: str, labels: str = "") -> list[JsonObject]:
         """Objects of a kind in a namespace, in order of their names; each tells its kind."""
+        return [*self.list_at(path_of(kind, namespace), kind, labels)]
+
+    def list_at(self, path: str, kind: str, labels: str = "") -> Sequence[JsonObject]:
+        """As `list`, of whatever kind lies at that path."""
         query = {"labelSelector": labels} if labels else {}
-        answer = self.call("GET", path_of(kind, namespace), query=query)
+        answer = self.call("GET", path, query=query)
         items = sorted(answer.get("items") or [], key=lambda made: made["metadata"]["name"])
         return [{**made, "kind": kind} for made in items]
 

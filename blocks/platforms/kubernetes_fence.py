@@ -27,6 +27,8 @@ from blocks.platforms.kubernetes_owners import (
     refuse_conflicts,
     refuse_foreign,
 )
+from blocks.platforms.kubernetes_records import with_recorded
+from blocks.platforms.kubernetes_resources import is_known
 from blocks.platforms.kubernetes_supporting import lease
 from slipway.canonical import JsonObject
 from slipway.errors import Superseded
@@ -34,6 +36,11 @@ from slipway.release import Target
 
 ATTEMPTS = 20
 NO_VERSION = "1"
+# Others write into objects of more kinds as a matter of course: what they wrote there stays.
+PURGED = (
+    *("Deployment", "StatefulSet", "DaemonSet", "Service", "ConfigMap"),
+    *("PodDisruptionBudget", "NetworkPolicy", "Role", "RoleBinding"),
+)
 FENCED = ("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy")
 
 
@@ -97,12 +104,16 @@ class Writer:
     def fence(self) -> list[str]:
         """Shut out every older holder; the names of what was touched."""
         self.take_lease()
-        labels = names.target_selector(self.target)
-        found = (m for kind in FENCED for m in self.cluster.list(kind, self.namespace, labels))
-        older = [made for made in found if token_of(made) < self.token]
-        return [f"{m['kind']}/{m['metadata']['name']}" for m in older if self.touch(m)]
+        labels = names.owned_selector(self.target)
+        return [
+            f"{resource.kind}/{made['metadata']['name']}"
+            for resource in with_recorded(self.cluster, self.target, self.namespace, FENCED)
+            for made in resource.list(self.cluster, self.namespace, labels)
+            if token_of(made) < self.token
+            and self.touch(made, resource.path(self.namespace, made["metadata"]["name"]))
+        ]
 
-    def touch(self, found: JsonObject) -> JsonObject | None:
+    def touch(self, found: JsonObject, path: str) -> JsonObject | None:
         """The object with this claim's number on it, and so with a new resourceVersion.
 
         None where somebody removed it meanwhile.
@@ -118,7 +129,6 @@ class Writer:
                 "resourceVersion": latest["metadata"]["resourceVersion"],
                 "annotations": {names.CLAIM: str(self.token)},
             }
-            path = path_for({**latest, "kind": found["kind"]})
             try:
                 query = {"fieldManager": names.MANAGER}
                 return self.cluster.call("PATCH", path, {"metadata": metadata}, MERGE, query)
@@ -128,23 +138,24 @@ class Writer:
             self.refuse_stale()
         raise self._contended(found["metadata"]["name"])
 
-    def apply(self, wanted: JsonObject, *, take_over: bool = False) -> Written:
+    def apply(self, wanted: JsonObject, *, take_over: bool = False, path: str = "") -> Written:
         """Make the object as wanted by server-side apply.
 
         Args:
+            path: of an object of another kind than the platform generates.
             take_over: take fields that another manager owns; a way back does.
 
         Raises:
             Superseded: a newer holder took over. FieldConflict: another manager owns a field.
             BadInput: the object is not Slipway's. StepFailed: the server refused.
         """
-        path = path_for(wanted)
+        path = path or path_for(wanted)
         for _ in range(ATTEMPTS):
             found = self.cluster.find(path)
             self.refuse_stale()
             if found is not None:
                 refuse_foreign(found, wanted, self.target)
-                found = self.touch({**found, "kind": wanted["kind"]})
+                found = self.touch({**found, "kind": wanted["kind"]}, path)
             try:
                 written = self._apply(path, wanted, found, take_over)
                 return self._purge(path, wanted, written) if take_over else written
@@ -171,10 +182,11 @@ class Writer:
     def _purge(self, path: str, wanted: JsonObject, written: Written) -> Written:
         """Remove what others added beside our fields, which an apply leaves as it is."""
         others = other_managers(written.made)
-        if not others:
+        if not others or not is_purged(wanted):
             return written
         body = self._guarded(wanted, written.made)
         body["metadata"]["annotations"] |= by_controllers(written.made)
+        body = with_scale(body, written.made)
         made = self.cluster.call("PUT", path, body, query={"fieldManager": names.MANAGER})
         if version_of(made) == version_of(written.made):
             return written
@@ -215,9 +227,9 @@ class Writer:
             raise refusal(described(wanted), error) from None
         return True
 
-    def delete(self, kind: str, name: str) -> bool:
+    def delete(self, kind: str, name: str, path: str = "") -> bool:
         """Remove an object; whether it was there."""
-        path = path_of(kind, self.namespace, name)
+        path = path or path_of(kind, self.namespace, name)
         for _ in range(ATTEMPTS):
             found = self.cluster.find(path)
             self.refuse_stale()
@@ -263,6 +275,19 @@ def token_of(made: JsonObject | None) -> int:
     annotations = ((made or {}).get("metadata") or {}).get("annotations") or {}
     text = str(annotations.get(names.CLAIM, "0"))
     return int(text) if text.isdecimal() else 0
+
+
+def is_purged(wanted: JsonObject) -> bool:
+    """Whether a way back removes what others added to such an object. Pure."""
+    return wanted["kind"] in PURGED and is_known(wanted)
+
+
+def with_scale(body: JsonObject, found: JsonObject) -> JsonObject:
+    """The body with the replicas that are there, where something else sets them. Pure."""
+    scale = (found.get("spec") or {}).get("replicas")
+    if scale is None or "replicas" in body["spec"]:
+        return body
+    return {**body, "spec": {**body["spec"], "replicas": scale}}
 
 
 def version_of(made: JsonObject) -> str:

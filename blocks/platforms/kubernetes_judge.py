@@ -13,6 +13,8 @@ FINAL_PULL = ("not found", "unauthorized", "denied", "forbidden", "manifest unkn
 UNSTARTED = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
 # Seconds that these may last: a node, a quota or an admission webhook may come round.
 LASTING_SECONDS = 5.0
+COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+NODE_COUNTS = ("currentNumberScheduled", "updatedNumberScheduled", "numberReady", "numberAvailable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +61,35 @@ class Patience:
         return None
 
 
-def is_complete(deployment: JsonObject) -> bool:
+def is_complete(workload: JsonObject) -> bool:
     """Whether every replica is of the present template and available, and no other is left."""
-    spec, status = deployment["spec"], deployment.get("status") or {}
-    wanted = spec["replicas"]
-    return status.get("observedGeneration", 0) >= deployment["metadata"]["generation"] and all(
-        status.get(count, 0) == wanted
-        for count in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
-    )
+    status = workload.get("status") or {}
+    if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
+        return False
+    if workload.get("kind") == "DaemonSet":
+        counts, wanted = NODE_COUNTS, status.get("desiredNumberScheduled", 0)
+    else:
+        counts, wanted = COUNTS, replicas(workload)
+    if status.get("currentRevision") != status.get("updateRevision"):
+        return False
+    return all(status.get(count, 0) == wanted for count in counts)
+
+
+def replicas(workload: JsonObject) -> int:
+    """How many pods it should have; of a DaemonSet, one on each node that takes it."""
+    status = workload.get("status") or {}
+    return int(workload["spec"].get("replicas", status.get("desiredNumberScheduled", 0)))
+
+
+def is_of_job(pod: JsonObject) -> bool:
+    """Whether the pod runs once and ends, as those of hooks and CronJobs do."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return any(owner.get("kind") == "Job" for owner in owners)
 
 
 def progress(state: State) -> tuple[object, ...]:
     """Changes whenever a rollout came a step further."""
-    counts = ("updatedReplicas", "readyReplicas", "availableReplicas", "replicas")
+    counts = (*COUNTS, *NODE_COUNTS)
     return tuple(
         (d.get("status") or {}).get(count, 0) for d in state.deployments for count in counts
     )
@@ -129,8 +147,15 @@ def pod_problems(
         )
         if is_stuck and not any(event.get("reason") == "TriggeredScaleUp" for event in own):
             yield unschedulable(pod, str(condition.get("message", "")))
-    for container in status.get("containerStatuses") or []:
+    starting = [s for s in status.get("initContainerStatuses") or [] if not has_finished(s)]
+    for container in (*starting, *(status.get("containerStatuses") or [])):
         yield from container_problems(pod, container, own, patience)
+
+
+def has_finished(container: JsonObject) -> bool:
+    """Whether an init container has done its work."""
+    ended = (container.get("state") or {}).get("terminated") or {}
+    return ended.get("exitCode") == 0
 
 
 def unschedulable(pod: JsonObject, text: str) -> Problem:
@@ -204,7 +229,12 @@ def crash(
 
 def memory_limit(pod: JsonObject, container: str) -> str:
     limits: Mapping[str, str] = next(
-        (c["resources"]["limits"] for c in pod["spec"]["containers"] if c["name"] == container), {}
+        (
+            (c.get("resources") or {}).get("limits") or {}
+            for c in pod["spec"]["containers"]
+            if c["name"] == container
+        ),
+        {},
     )
     amount = str(limits.get("memory", "limit"))
     return f"{int(amount) // 2**20} MiB" if amount.isdecimal() else amount

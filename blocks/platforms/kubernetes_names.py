@@ -17,6 +17,9 @@ CLAIM = "slipway.dev/claim"
 SETTINGS = "slipway.dev/settings"
 VERSIONS = "slipway.dev/secret-versions"
 CHANGE_CAUSE = "kubernetes.io/change-cause"
+RECORD = "slipway.dev/record"
+TRIED_BY = "slipway.dev/tried-by"
+MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "slipway"
 BLUE_GREEN = "blue-green"
 
@@ -55,13 +58,18 @@ def secrets_name(spec: ReleaseSpec) -> str:
     return f"{spec.target.app}-secrets-{spec.secrets_id}"
 
 
+def record_name(spec: ReleaseSpec) -> str:
+    """The immutable ConfigMap that tells what manifests a release applied."""
+    return f"{spec.target.app}-release-{spec.id}"
+
+
 def target_labels(target: Target) -> dict[str, str]:
     """On every object that is ours."""
     return {
         APP: target.app,
         ENVIRONMENT: target.environment,
         "app.kubernetes.io/part-of": target.app,
-        "app.kubernetes.io/managed-by": MANAGER,
+        MANAGED_BY: MANAGER,
     }
 
 
@@ -87,3 +95,9 @@ def selector_text(labels: dict[str, str]) -> str:
 
 def target_selector(target: Target) -> str:
     return selector_text({APP: target.app, ENVIRONMENT: target.environment})
+
+
+def owned_selector(target: Target) -> str:
+    """Objects that Slipway itself applied; an operator may label its own with the app as well."""
+    labels = {APP: target.app, ENVIRONMENT: target.environment, MANAGED_BY: MANAGER}
+    return selector_text(labels)

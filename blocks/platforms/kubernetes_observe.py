@@ -3,14 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fields import observed_fields
+from blocks.platforms.kubernetes_manifest_fields import fields_of
+from blocks.platforms.kubernetes_manifests import SETTLING, manifests_of
+from blocks.platforms.kubernetes_records import Recorded, every, recorded
+from slipway.bundles import Bundles
 from slipway.canonical import JsonObject, content_digest
+from slipway.errors import BadInput, LedgerTampered, WayBackMissing
 from slipway.platform import Observation
-from slipway.release import Target
+from slipway.release import ReleaseSpec, Target
 
 # What the control plane or a fence writes by itself.
 _NOT_BY_HAND = (names.CLAIM, "deployment.kubernetes.io/revision")
@@ -18,12 +23,23 @@ _NOT_BY_HAND = (names.CLAIM, "deployment.kubernetes.io/revision")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The objects of one target, each list in order of names."""
+    """The objects of one target, each list in order of names.
+
+    Attributes:
+        deployments: and the other workloads of releases with manifests.
+        applied: what such releases applied, by group, kind and name.
+    """
 
     deployments: tuple[JsonObject, ...]
     services: tuple[JsonObject, ...]
     configs: tuple[JsonObject, ...]
     pods: tuple[JsonObject, ...]
+    applied: Mapping[tuple[str, str, str], JsonObject] = field(default_factory=dict)
+
+    @property
+    def records(self) -> list[Recorded]:
+        """What releases with manifests left about themselves."""
+        return recorded(self.configs)
 
 
 def see(cluster: Cluster, target: Target, namespace: str) -> Seen:
@@ -33,7 +49,20 @@ def see(cluster: Cluster, target: Target, namespace: str) -> Seen:
     deployments, services, configs, pods = (
         tuple(cluster.list(kind, namespace, labels)) for kind in kinds
     )
-    return Seen(deployments, services, configs, pods)
+    seen = Seen(deployments, services, configs, pods)
+    return with_applied(cluster, seen, target, namespace) if seen.records else seen
+
+
+def with_applied(cluster: Cluster, seen: Seen, target: Target, namespace: str) -> Seen:
+    """With the objects of all kinds that releases with manifests applied."""
+    labels, applied = names.owned_selector(target), {}
+    for resource in every((), seen.records):
+        for made in resource.list(cluster, namespace, labels):
+            applied[resource.group, resource.kind, made["metadata"]["name"]] = made
+    for config in seen.configs:
+        applied["", "ConfigMap", config["metadata"]["name"]] = config
+    others = [applied[key] for key in sorted(applied) if key[1] in SETTLING[1:]]
+    return replace(seen, deployments=(*seen.deployments, *others), applied=applied)
 
 
 def own(seen: Seen, release: str) -> Seen:
@@ -41,9 +70,16 @@ def own(seen: Seen, release: str) -> Seen:
     return replace(seen, deployments=tuple(d for d in seen.deployments if release_of(d) == release))
 
 
-def observation(seen: Seen) -> Observation:
-    """Fields, revision and serving release. Pure."""
+def observation(seen: Seen, bundles: Bundles | None = None) -> Observation:
+    """Fields, revision and serving release.
+
+    Args:
+        bundles: reads the manifests of a release that has some.
+    """
     serving = serving_id(seen)
+    if spec := next((one.spec for one in seen.records if one.spec.id == serving), None):
+        fields = applied_fields(seen, spec, bundles)
+        return Observation(fields=fields, revision=applied_revision(seen, fields), serving=serving)
     deployments = of_release(seen.deployments, serving) if serving else []
     fields = observed_fields(
         deployments,
@@ -52,6 +88,29 @@ def observation(seen: Seen) -> Observation:
         running_digests(seen.pods, serving),
     )
     return Observation(fields=fields, revision=revision(seen), serving=serving)
+
+
+def applied_fields(seen: Seen, spec: ReleaseSpec, bundles: Bundles | None) -> dict[str, str]:
+    """Fields of a release with manifests, on all that they say; what is gone tells nothing."""
+    try:
+        manifests = manifests_of(spec, bundles)
+    except (BadInput, WayBackMissing, LedgerTampered) as error:
+        return {"manifests": f"unknown: {error.message}"}
+    fields: dict[str, str] = {}
+    for made in seen.applied.values():
+        if release_of(made) == spec.id:
+            fields |= settings(made)
+    objects = manifests.objects if manifests else []
+    return fields | fields_of(spec, objects, seen.applied)
+
+
+def applied_revision(seen: Seen, fields: Mapping[str, str]) -> str:
+    """A digest over what a person could change in a release with manifests. Pure."""
+    made = [
+        [*key, str(one["metadata"].get("uid")), release_of(one)]
+        for key, one in sorted(seen.applied.items())
+    ]
+    return content_digest([dict(fields), made])
 
 
 def of_release(deployments: Sequence[JsonObject], serving: str) -> list[JsonObject]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
 from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_manifests import Manifests
 from blocks.platforms.kubernetes_observe import observation, own, see
 from blocks.platforms.kubernetes_owners import (
     conflict,
@@ -13,19 +14,24 @@ from blocks.platforms.kubernetes_owners import (
     refuse_conflicts,
     refuse_foreign,
 )
+from blocks.platforms.kubernetes_resources import resource_of, resources_of
 from blocks.platforms.kubernetes_supporting import config_map, services, supporting_objects
 from blocks.platforms.kubernetes_workload import deployment
+from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, Refused, WayBackMissing
+from slipway.manifest_kinds import HOOK_KIND
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
 
 OLDEST = (1, 30)  # the first whose pods may sleep before they end
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+HOOK_VERBS = ("get", "list", "watch", "create", "patch", "delete")
 WRITING = ("get", "list", "create", "patch", "update", "delete")
 
 # group, resource (with subresource): verbs that a release uses
-VERBS: Mapping[tuple[str, str], tuple[str, ...]] = {
+Verbs = Mapping[tuple[str, str], tuple[str, ...]]
+VERBS: Verbs = {
     ("apps", "deployments"): (*WRITING, "watch"),
     ("apps", "replicasets"): ("list", "watch"),
     ("", "services"): WRITING,
@@ -43,14 +49,22 @@ VERBS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "namespaces"): ("get",),
     ("coordination.k8s.io", "leases"): ("get", "create", "update"),
 }
+"""Of every release; one with manifests writes the kinds that these hold as well."""
 
 ProveImage = Callable[[str], str]
 
 
-def prove(cluster: Cluster, spec: ReleaseSpec, image: ProveImage) -> list[str]:
+def prove(
+    cluster: Cluster,
+    spec: ReleaseSpec,
+    image: ProveImage,
+    manifests: Manifests | None = None,
+    bundles: Bundles | None = None,
+) -> list[str]:
     """Facts that let the release be carried out now.
 
     Args:
+        manifests, bundles: of a release that has some, and their reader.
         image: proves that an image can be pulled; the fact, or raises.
 
     Raises:
@@ -59,7 +73,8 @@ def prove(cluster: Cluster, spec: ReleaseSpec, image: ProveImage) -> list[str]:
             owns one of its fields.
     """
     namespace = names.namespace_of(spec)
-    facts = [version_fact(cluster), *permission_facts(cluster, namespace)]
+    may_write = manifest_facts(cluster, manifests) if manifests else ()
+    facts = [version_fact(cluster), *(may_write or permission_facts(cluster, namespace))]
     if cluster.find(path_of("Namespace", "", namespace)) is None:
         raise WayBackMissing(
             f"namespace {namespace} of release {spec.id} is gone",
@@ -69,17 +84,23 @@ def prove(cluster: Cluster, spec: ReleaseSpec, image: ProveImage) -> list[str]:
         *facts,
         *(image(service.image) for service in spec.services),
         *secret_facts(cluster, spec),
-        *dry_run(cluster, spec),
-        unchanged_fact(cluster, spec),
+        *(dry_run_manifests(cluster, manifests) if manifests else dry_run(cluster, spec)),
+        unchanged_fact(cluster, spec, manifests.fields if manifests else None, bundles),
     ]
 
 
-def unchanged_fact(cluster: Cluster, spec: ReleaseSpec) -> str:
+def unchanged_fact(
+    cluster: Cluster,
+    spec: ReleaseSpec,
+    fields: Mapping[str, str] | None = None,
+    bundles: Bundles | None = None,
+) -> str:
     """Raises FieldConflict where the release runs and somebody added to it or took from it."""
     seen = own(see(cluster, spec.target, names.namespace_of(spec)), spec.id)
-    if observation(seen).serving != spec.id:
+    found = observation(seen, bundles)
+    if found.serving != spec.id:
         return f"release {spec.id} does not serve now"
-    if changes := difference(spec_fields(spec), observation(seen).fields):
+    if changes := difference(fields or spec_fields(spec), found.fields):
         managers = sorted({m for made in seen.deployments for m in other_managers(made)})
         raise conflict(
             seen.deployments[0], [f"{' or '.join(managers) or 'unknown'}: {c}" for c in changes]
@@ -104,11 +125,29 @@ def version_fact(cluster: Cluster) -> str:
     return f"the cluster answers: Kubernetes {found.get('gitVersion')}"
 
 
-def permission_facts(cluster: Cluster, namespace: str) -> list[str]:
+def manifest_facts(cluster: Cluster, manifests: Manifests) -> list[str]:
+    """As `permission_facts`, also for the kinds that the manifests hold.
+
+    Raises:
+        BadInput: the cluster does not know a kind, or it is of the whole cluster.
+    """
+    kinds = resources_of(cluster, manifests.objects)
+    more: dict[tuple[str, str], tuple[str, ...]] = {}
+    for kind in kinds:
+        more[kind.group, kind.plural] = HOOK_VERBS if kind.kind == HOOK_KIND else WRITING
+        if kind.kind == "StatefulSet":
+            more["", "pods"] = ("get", "delete")
+    needed = {
+        key: tuple(dict.fromkeys((*VERBS.get(key, ()), *verbs))) for key, verbs in more.items()
+    }
+    return permission_facts(cluster, names.namespace_of(manifests.spec), {**VERBS, **needed})
+
+
+def permission_facts(cluster: Cluster, namespace: str, needed: Verbs = VERBS) -> list[str]:
     """Raises Refused naming every verb that the deployer's account lacks."""
     lacking = [
         f"{verb} {resource}" + (f".{group}" if group else "")
-        for (group, resource), verbs in VERBS.items()
+        for (group, resource), verbs in needed.items()
         for verb in verbs
         if not may(cluster, namespace, group, resource, verb)
     ]
@@ -120,7 +159,7 @@ def permission_facts(cluster: Cluster, namespace: str) -> list[str]:
             next_step=f"grant them by a Role and a RoleBinding in {namespace}",
             cause=Cause.PERMISSION,
         )
-    return [f"all {sum(map(len, VERBS.values()))} permissions are there in {namespace}"]
+    return [f"all {sum(map(len, needed.values()))} permissions are there in {namespace}"]
 
 
 def may(cluster: Cluster, namespace: str, group: str, resource: str, verb: str) -> bool:
@@ -169,17 +208,37 @@ def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> 
     """
     made = every_object(spec, "")
     for wanted in made:
-        if found := cluster.find(path_for(wanted)):
-            refuse_foreign(found, wanted, spec.target)
-        query: dict[str, str | int] = {"fieldManager": names.MANAGER, "dryRun": "All"}
-        if take_over:
-            query["force"] = "true"
-        try:
-            cluster.call("PATCH", path_for(wanted), without_candidate(wanted), APPLY, query)
-        except ApiRefused as error:
-            refuse_conflicts(error, wanted)
-            raise refusal(f"dry run of {described(wanted)}", error) from None
+        judge(cluster, spec, wanted, path_for(wanted), take_over=take_over)
     return [f"the cluster accepts all {len(made)} objects of release {spec.id}"]
+
+
+def dry_run_manifests(
+    cluster: Cluster, manifests: Manifests, *, take_over: bool = False
+) -> list[str]:
+    """As `dry_run`. A hook that has begun is not judged again: a Job is never changed."""
+    spec, made = manifests.spec, manifests.objects
+    for wanted in made:
+        resource = resource_of(cluster, wanted)
+        path = resource.path(names.namespace_of(spec), wanted["metadata"]["name"])
+        if resource.kind != HOOK_KIND or cluster.find(path) is None:
+            judge(cluster, spec, wanted, path, take_over=take_over)
+    return [f"the cluster accepts all {len(made)} objects of release {spec.id}"]
+
+
+def judge(
+    cluster: Cluster, spec: ReleaseSpec, wanted: JsonObject, path: str, *, take_over: bool
+) -> None:
+    """Raises what the server, its admission or an owner says against one object."""
+    if found := cluster.find(path):
+        refuse_foreign(found, wanted, spec.target)
+    query: dict[str, str | int] = {"fieldManager": names.MANAGER, "dryRun": "All"}
+    if take_over:
+        query["force"] = "true"
+    try:
+        cluster.call("PATCH", path, without_candidate(wanted), APPLY, query)
+    except ApiRefused as error:
+        refuse_conflicts(error, wanted)
+        raise refusal(f"dry run of {described(wanted)}", error) from None
 
 
 def without_candidate(wanted: JsonObject) -> JsonObject:

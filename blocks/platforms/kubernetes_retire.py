@@ -1,62 +1,115 @@
 """Removing what no kept release needs. Config and secrets of a rollback target stay."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fence import FENCED, Writer
+from blocks.platforms.kubernetes_manifests import Manifests
+from blocks.platforms.kubernetes_records import with_recorded
+from blocks.platforms.kubernetes_resources import known
 from slipway.canonical import JsonObject
+from slipway.manifest_documents import identity
 from slipway.release import ReleaseSpec, Target
 
 # What users lose first goes first.
-ORDER = ("Service", "PodDisruptionBudget", "Deployment", "NetworkPolicy", "ConfigMap", "Secret")
+ORDER = (
+    *("Ingress", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment"),
+    *("StatefulSet", "DaemonSet", "CronJob", "Job", "NetworkPolicy", "ConfigMap", "Secret"),
+)
+# People's data, and everything else that lives there.
+LASTING = ("PersistentVolumeClaim", "Namespace")
+
+Places = list[tuple[str, JsonObject]]
+OfReleases = Mapping[str, Manifests]
+"""The manifests of releases that have some, by the id of their specification."""
 
 
 def find_surplus(
-    cluster: Cluster, target: Target, namespace: str, keep: Sequence[ReleaseSpec]
-) -> list[JsonObject]:
-    """Read the cluster and tell what may go."""
-    labels = names.target_selector(target)
+    cluster: Cluster,
+    target: Target,
+    namespace: str,
+    keep: Sequence[ReleaseSpec],
+    manifests: OfReleases,
+) -> Places:
+    """Read the cluster and tell what may go, each with its path."""
+    labels = names.owned_selector(target)
     kinds = [*FENCED, *(() if keep else ("ServiceAccount",))]
-    found = [made for kind in kinds for made in cluster.list(kind, namespace, labels)]
-    return surplus(found, keep)
+    return [
+        (resource.path(namespace, made["metadata"]["name"]), made)
+        for resource in with_recorded(cluster, target, namespace, kinds)
+        for made in surplus(resource.list(cluster, namespace, labels), keep, manifests)
+    ]
 
 
-def surplus(found: Iterable[JsonObject], keep: Sequence[ReleaseSpec]) -> list[JsonObject]:
+def surplus(
+    found: Iterable[JsonObject], keep: Sequence[ReleaseSpec], manifests: OfReleases
+) -> list[JsonObject]:
     """Everything of the target that the serving release does not run, nor a way back needs. Pure.
 
     Args:
         keep: the serving release first, then those that a rollback would go to.
     """
-    kept = needed(keep)
-    return [made for made in found if (made["kind"], made["metadata"]["name"]) not in kept]
+    kept = needed(keep, manifests)
+    return [
+        made
+        for made in found
+        if identity(made) not in kept and made["kind"] not in LASTING and not is_derived(made)
+    ]
 
 
-def needed(keep: Sequence[ReleaseSpec]) -> set[tuple[str, str]]:
-    """Kind and name of what must stay. Pure."""
-    kept: set[tuple[str, str]] = set()
-    for serving in keep[:1]:
-        kept |= {("Deployment", names.deployment_name(serving, s)) for s in serving.services}
-        kept |= {("Service", s.name) for s in serving.services if s.port}
-        kept |= {("NetworkPolicy", s.name) for s in serving.services}
-        kept |= {("PodDisruptionBudget", s.name) for s in serving.services if s.replicas > 1}
-    for spec in keep:
-        kept |= {("ConfigMap", names.config_name(s)) for s in spec.services if s.config}
-        kept |= {("Secret", names.secrets_name(spec))} if spec.secrets else set()
-        if spec.strategy == names.BLUE_GREEN:
-            kept |= {("Deployment", names.deployment_name(spec, s)) for s in spec.services}
+def is_derived(made: JsonObject) -> bool:
+    """Whether a controller made it for another object, whose labels it copied. Pure."""
+    return any(owner.get("controller") for owner in made["metadata"].get("ownerReferences") or [])
+
+
+def needed(keep: Sequence[ReleaseSpec], manifests: OfReleases) -> set[tuple[str, str, str]]:
+    """Group, kind and name of what must stay. Pure."""
+    kept: set[tuple[str, str, str]] = set()
+    for number, spec in enumerate(keep):
+        kept |= {(known(kind).group, kind, name) for kind, name in _versions(spec)}
+        own = manifests.get(spec.id)
+        if own is None:
+            made = _generated(spec, serves=number == 0)
+            kept |= {(known(kind).group, kind, name) for kind, name in made}
+        else:
+            kept |= own.identities if number == 0 else own.hooks
     return kept
 
 
-def remove(writer: Writer, found: Sequence[JsonObject]) -> list[str]:
+def _versions(spec: ReleaseSpec) -> Iterator[tuple[str, str]]:
+    """What a release finds again by its content, and its account."""
+    yield "ServiceAccount", names.account_of(spec)
+    yield "ConfigMap", names.record_name(spec)
+    yield from (("ConfigMap", names.config_name(s)) for s in spec.services if s.config)
+    if spec.secrets:
+        yield "Secret", names.secrets_name(spec)
+
+
+def _generated(spec: ReleaseSpec, *, serves: bool) -> Iterator[tuple[str, str]]:
+    """What stands for a release whose objects are generated: all of it, or its warm colour."""
+    if serves or spec.strategy == names.BLUE_GREEN:
+        yield from (("Deployment", names.deployment_name(spec, s)) for s in spec.services)
+    for service in spec.services if serves else ():
+        yield "NetworkPolicy", service.name
+        if service.port:
+            yield "Service", service.name
+        if service.replicas > 1:
+            yield "PodDisruptionBudget", service.name
+
+
+def remove(writer: Writer, found: Places) -> list[str]:
     """Remove the objects; the names of what went."""
-    ranked = sorted(found, key=lambda made: (rank(made), made["metadata"]["name"]))
+    ranked = sorted(found, key=lambda place: (rank(place[1]), place[1]["metadata"]["name"]))
     return [
         f"{made['kind']}/{made['metadata']['name']}"
-        for made in ranked
-        if writer.delete(made["kind"], made["metadata"]["name"])
+        for path, made in ranked
+        if writer.delete(made["kind"], made["metadata"]["name"], path)
     ]
 
 
 def rank(made: JsonObject) -> int:
+    """Records of releases go last: while they are there, so are the kinds that they name."""
+    if names.RECORD in (made["metadata"].get("labels") or {}):
+        return len(ORDER) + 1
     return ORDER.index(made["kind"]) if made["kind"] in ORDER else len(ORDER)

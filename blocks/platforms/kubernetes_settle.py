@@ -1,6 +1,7 @@
 """Waiting until a rollout is complete; failing on the cause, not on the clock."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
@@ -11,12 +12,15 @@ from blocks.platforms.kubernetes_judge import (
     Problem,
     State,
     is_complete,
+    is_of_job,
     problems,
     progress,
     restarts,
 )
+from blocks.platforms.kubernetes_manifests import Manifests
 from blocks.platforms.kubernetes_observe import is_ready, release_of
 from blocks.platforms.kubernetes_watch import waking
+from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
 from slipway.errors import DeadlineExceeded, ProbeFailed, StepFailed
 from slipway.platform import StepContext
@@ -28,14 +32,32 @@ STARTING_CRASHES = 1
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A release on its cluster."""
+    """A release on its cluster.
+
+    Attributes:
+        manifests: of a release that has some.
+        bundles: reads them again, as an observation does.
+        only: kind and name of the workloads that are looked at, where not all are.
+    """
 
     cluster: Cluster
     spec: ReleaseSpec
+    manifests: Manifests | None = None
+    bundles: Bundles | None = None
+    only: Sequence[tuple[str, str]] | None = None
 
     @property
     def namespace(self) -> str:
         return names.namespace_of(self.spec)
+
+    @property
+    def workloads(self) -> Sequence[tuple[str, str]]:
+        """Kind and name of each workload."""
+        if self.only is not None:
+            return self.only
+        if self.manifests:
+            return self.manifests.workloads
+        return [("Deployment", names.deployment_name(self.spec, s)) for s in self.spec.services]
 
     def read(self) -> State:
         """The release's workloads and pods as they are now.
@@ -43,16 +65,19 @@ class Place:
         Raises:
             StepFailed: a workload is gone.
         """
-        labels = names.target_selector(self.spec.target)
-        wanted = [names.deployment_name(self.spec, s) for s in self.spec.services]
-        listed = self.cluster.list("Deployment", self.namespace, labels)
-        found = {d["metadata"]["name"]: d for d in listed}
-        for name in wanted:
-            if name not in found:
-                raise StepFailed(f"Deployment {name} is gone: somebody removed it")
+        labels, wanted = names.target_selector(self.spec.target), self.workloads
+        kinds = sorted({kind for kind, _ in wanted})
+        listed = [
+            made for kind in kinds for made in self.cluster.list(kind, self.namespace, labels)
+        ]
+        found = {(made["kind"], made["metadata"]["name"]): made for made in listed}
+        for kind, name in wanted:
+            if (kind, name) not in found:
+                raise StepFailed(f"{kind} {name} is gone: somebody removed it")
+        pods = self.cluster.list("Pod", self.namespace, labels)
         return State(
-            tuple(found[name] for name in wanted),
-            tuple(self.cluster.list("Pod", self.namespace, labels)),
+            tuple(found[one] for one in wanted),
+            tuple(pod for pod in pods if not is_of_job(pod)),
             tuple(self.cluster.list("Event", self.namespace)),
         )
 

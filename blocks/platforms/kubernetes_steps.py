@@ -89,7 +89,11 @@ class Forward:
             context.note(f"made namespace {wanted['metadata']['name']}")
         writer = self._writer(cluster, context)
         writer.take_lease()
-        return {"made": made, "account": writer.create(service_account(self.spec), ours=False)}
+        return {"made": made, "account": self.account_present(writer)}
+
+    def account_present(self, writer: Writer) -> bool:
+        """Whether the pods' account was made; one that somebody made stays as it is."""
+        return writer.create(service_account(self.spec), ours=False)
 
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         place = names.namespace_of(self.spec)
@@ -180,6 +184,7 @@ class Retire:
     target: Target
     namespace: str
     keep: Sequence[ReleaseSpec]
+    manifests: kubernetes_retire.OfReleases
 
     def steps(self) -> list[Step]:
         if self.keep:
@@ -192,14 +197,16 @@ class Retire:
         ]
 
     def traffic_ended(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        labels = names.target_selector(self.target)
-        listed = cluster.list("Service", self.namespace, labels)
-        return {"removed": kubernetes_retire.remove(self._writer(cluster, context), listed)}
+        labels = names.owned_selector(self.target)
+        found = [(path_for(s), s) for s in cluster.list("Service", self.namespace, labels)]
+        return {"removed": kubernetes_retire.remove(self._writer(cluster, context), found)}
 
     def old_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         writer = self._writer(cluster, context)
         writer.refuse_stale()
-        found = kubernetes_retire.find_surplus(cluster, self.target, self.namespace, self.keep)
+        found = kubernetes_retire.find_surplus(
+            cluster, self.target, self.namespace, self.keep, self.manifests
+        )
         return {"removed": kubernetes_retire.remove(writer, found)}
 
     def _writer(self, cluster: Cluster, context: StepContext) -> Writer:

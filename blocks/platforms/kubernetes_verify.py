@@ -1,15 +1,23 @@
 """Proving that the approved digests serve, as specified, and go on serving."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_api import path_of
 from blocks.platforms.kubernetes_evidence import of_pod
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_forward import Answer, http_get
-from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems, restarts
-from blocks.platforms.kubernetes_observe import is_ready, observation, own, see
+from blocks.platforms.kubernetes_judge import (
+    Patience,
+    State,
+    is_complete,
+    problems,
+    replicas,
+    restarts,
+)
+from blocks.platforms.kubernetes_observe import is_ready, observation, own, ready_behind, see
 from blocks.platforms.kubernetes_owners import other_managers
 from blocks.platforms.kubernetes_settle import Place
 from blocks.platforms.kubernetes_watch import waking
@@ -61,7 +69,7 @@ def bake(place: Place, context: StepContext) -> JsonObject:
         with waking(place.cluster, place.namespace, context) as wake:
             while True:
                 refuse_bad(place, state, patience)
-                answer = ask_next(Place(asked, spec), state, hits.total)
+                answer = ask_next(replace(place, cluster=asked), state, hits.total)
                 hits.count(answer.status in spec.health.expect)
                 elapsed = time.monotonic() - started
                 if elapsed >= window and hits.good >= hits.wanted:
@@ -93,11 +101,14 @@ def prove_digests(place: Place, state: State) -> dict[str, str]:
     """
     for deployment in state.deployments:
         if not is_complete(deployment):
+            what = f"{deployment['kind']} {deployment['metadata']['name']}"
             raise VerificationFailed(
-                f"Deployment {deployment['metadata']['name']} is not completely rolled out",
+                f"{what} is not completely rolled out",
                 found=str(deployment.get("status", {}).get("updatedReplicas", 0)) + " updated",
-                allowed=f"{deployment['spec']['replicas']}, all of them available",
+                allowed=f"{replicas(deployment)}, all of them available",
             )
+    if place.manifests:
+        return prove_images(place.own_pods(state), place.manifests.images)
     approved = {service.name: service.digest for service in place.spec.services}
     proved = {}
     for pod in place.own_pods(state):
@@ -110,6 +121,27 @@ def prove_digests(place: Place, state: State) -> dict[str, str]:
                 found=proved[name],
                 allowed=approved.get(service, "no pod of that service"),
             )
+    return proved
+
+
+def prove_images(pods: Sequence[JsonObject], approved: Collection[str]) -> dict[str, str]:
+    """Digest of each container of each pod, all of them of images that the manifests name. Pure.
+
+    Raises:
+        VerificationFailed: one runs another image.
+    """
+    proved = {}
+    for pod in pods:
+        for container in pod["spec"]["containers"]:
+            name = f"{pod['metadata']['name']}/{container['name']}"
+            wanted = str(container["image"]) if container["image"] in approved else "none of these"
+            proved[name] = running_digest(pod, container["name"])
+            if proved[name] != wanted.partition("@")[2]:
+                raise VerificationFailed(
+                    f"{name} runs another image than approved",
+                    found=proved[name],
+                    allowed=", ".join(sorted(approved)),
+                )
     return proved
 
 
@@ -127,7 +159,7 @@ def prove_routes(place: Place, state: State) -> list[str]:
         VerificationFailed: traffic goes elsewhere.
     """
     spec = place.spec
-    wanted = sorted(front_pods(spec, place.own_pods(state)))
+    wanted = sorted(ready_front(place, state))
     labels = names.selector_text({SLICE_LABEL: spec.front})
     slices = place.cluster.list("EndpointSlice", place.namespace, labels)
     found = sorted(endpoints(slices))
@@ -157,6 +189,15 @@ def await_routes(place: Place, context: StepContext) -> list[str]:
         time.sleep(ROUTE_PAUSE_SECONDS)
 
 
+def ready_front(place: Place, state: State) -> list[str]:
+    """Ready pods of the release behind the front Service, which manifests select as they like."""
+    pods = place.own_pods(state)
+    if place.manifests is None:
+        return front_pods(place.spec, pods)
+    front = place.cluster.find(path_of("Service", place.namespace, place.spec.front))
+    return [pod["metadata"]["name"] for pod in (ready_behind(front, pods) if front else ())]
+
+
 def front_pods(spec: ReleaseSpec, pods: Sequence[JsonObject]) -> list[str]:
     """Ready pods of the front service. Pure."""
     return [
@@ -179,7 +220,7 @@ def endpoints(slices: Sequence[JsonObject]) -> set[str]:
 def ask_next(place: Place, state: State, turn: int) -> Answer:
     """One front pod after the other, asked whether it lives and whether it can serve."""
     spec, port = place.spec, place.spec.front_service.port
-    pods = sorted(front_pods(spec, place.own_pods(state)))
+    pods = sorted(ready_front(place, state))
     if not pods or port is None:
         return Answer(0, "no pod of the release is ready")
     answer = Answer(0, "nothing was asked")
@@ -206,7 +247,8 @@ def prove_fields(place: Place) -> None:
     """Raises VerificationFailed where somebody changed the release meanwhile, naming who."""
     spec = place.spec
     seen = own(see(place.cluster, spec.target, place.namespace), spec.id)
-    changes = difference(spec_fields(spec), observation(seen).fields)
+    wanted = place.manifests.fields if place.manifests else spec_fields(spec)
+    changes = difference(wanted, observation(seen, place.bundles).fields)
     if changes:
         managers = sorted({m for d in seen.deployments for m in other_managers(d)})
         raise VerificationFailed(

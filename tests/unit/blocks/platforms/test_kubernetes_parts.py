@@ -79,10 +79,10 @@ def test_config_and_secrets_of_a_way_back_stay() -> None:
     found = [deployment(one, one.services[1], ""), deployment(two, two.services[0], "")]
     for spec in (one, two, three):
         found += [config_map(spec, spec.services[0]), secret(spec, {})]
-    gone = [f"{m['kind']}/{m['metadata']['name']}" for m in surplus(found, [two, one])]
+    gone = [f"{m['kind']}/{m['metadata']['name']}" for m in surplus(found, [two, one], {})]
     config, versions = names.config_name(three.services[0]), names.secrets_name(three)
     assert gone == ["Deployment/back", f"ConfigMap/{config}", f"Secret/{versions}"]
-    assert len(surplus(found, [])) == len(found)
+    assert len(surplus(found, [], {})) == len(found)
 
 
 def test_the_fencing_token_of_an_object() -> None:
