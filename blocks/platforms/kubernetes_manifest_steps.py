@@ -129,6 +129,7 @@ class ForwardManifests(Forward):
         self, cluster: Cluster, context: StepContext, wanted: Sequence[JsonObject]
     ) -> JsonObject:
         writer, take_over = self._writer(cluster, context), self.previous is None
+        writer.refuse_stale()
         place, applied, taken = names.namespace_of(self.spec), [], []
         for one in wanted:
             path = resource_of(cluster, one).path(place, one["metadata"]["name"])

@@ -5,6 +5,7 @@ each such release has an immutable ConfigMap. The specification proves itself: i
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -71,6 +72,17 @@ def _read(config: JsonObject) -> Recorded | None:
     try:
         spec = parse_spec(json.loads(data["specification"]))
         resources = tuple(Resource(**kind) for kind in json.loads(data["kinds"]))
+        is_sound = all(map(_is_sound, resources))
     except (BadInput, ValueError, KeyError, TypeError):
         return None
-    return Recorded(spec, resources) if spec.id == labels.get(names.RELEASE) else None
+    told = {**names.target_labels(spec.target), names.RELEASE: spec.id}
+    return Recorded(spec, resources) if is_sound and told.items() <= labels.items() else None
+
+
+def _is_sound(resource: Resource) -> bool:
+    """Whether its parts are names, and lead nowhere else in a path."""
+    return bool(
+        re.fullmatch(r"([a-z0-9.-]+/)?v[0-9][a-z0-9]*", resource.version)
+        and re.fullmatch(r"[A-Za-z0-9]+", resource.kind)
+        and re.fullmatch(r"[a-z0-9]+", resource.plural)
+    )

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_hooks import HookFailed
 from blocks.platforms.kubernetes_owners import FieldConflict
 from slipway.canonical import JsonObject
 from slipway.directory_store import DirectoryStore
@@ -156,6 +158,18 @@ def test_a_migration_that_hangs_ends_at_its_deadline(site: Site, world: Manifest
     assert names_in(world, "jobs") == []
 
 
+def test_a_failed_hook_runs_again_in_the_next_try_alone(world: ManifestWorld) -> None:
+    """C9, A2: resumed under the same claim it has failed already."""
+    spec = web(world, "one", hook("raise SystemExit(4)"))
+    seen = []
+    for holder in (world, world, world.holder(2)):
+        with pytest.raises(HookFailed, match="exit code 4"):
+            holder.deploy(spec)
+        seen.append(world.objects("jobs")[0]["metadata"]["uid"])
+    assert seen[0] == seen[1] != seen[2]
+    assert world.objects("deployments") == []
+
+
 def test_a_wave_that_breaks_is_restored_with_the_waves_before_it(
     site: Site, world: ManifestWorld
 ) -> None:
@@ -169,6 +183,24 @@ def test_a_wave_that_breaks_is_restored_with_the_waves_before_it(
     assert world.get() == "200 one"
     assert dict(world.platform.observe(world.target).fields) == world.platform.render(one)
     assert site.is_settled
+
+
+def test_a_release_killed_amid_its_migration_or_a_wave_is_settled(
+    site: Site, world: ManifestWorld
+) -> None:
+    """A1, A2: by SIGKILL between an act and its record; what is half applied is taken back."""
+    base = web(world, "base")
+    site.deploy(base)
+    for at in ("hook migrate finished", "services applied", "rollout complete"):
+        new = web(world, at.replace(" ", "-"), config("texts", at=at), hook(MIGRATE))
+        site.run_until(doomed.deploying(new), f"{at}: acted")
+        site.outlive_lease()
+        site.recover()
+        assert site.is_settled, at
+        assert site.serving == base.id, at
+        assert world.get() == "200 base", at
+        assert names_in(world, "jobs") == [], at
+        assert "texts" not in names_in(world, "configmaps"), at
 
 
 def test_what_somebody_changed_in_manifests_is_told_with_who(world: ManifestWorld) -> None:
@@ -223,6 +255,10 @@ def kinds(world: ManifestWorld) -> Iterator[None]:
     world.cluster.apply(*made)
     every = [f"crd/{one['metadata']['name']}" for one in made]
     world.cluster.kubectl("wait", "--for=condition=Established", *every)
+    until = time.monotonic() + 20
+    while "Region" not in world.cluster.kubectl("get", "--raw", "/apis/tests.example.org/v1"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
     yield
     world.cluster.kubectl("delete", *every)
 

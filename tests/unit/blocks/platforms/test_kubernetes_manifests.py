@@ -23,7 +23,7 @@ from blocks.platforms.kubernetes_verify import prove_images
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
 from slipway.directory_store import DirectoryStore
-from slipway.errors import BadInput, VerificationFailed
+from slipway.errors import BadInput, VerificationFailed, WayBackMissing
 from slipway.manifest_documents import identity
 from slipway.release import ReleaseSpec
 from tests.fakes.manifests import bundle, deployment, packed, service
@@ -65,7 +65,7 @@ def labelled(spec: ReleaseSpec) -> JsonObject:
     return made
 
 
-@pytest.mark.parametrize("harm", ["specification", "kinds", "release"])
+@pytest.mark.parametrize("harm", ["specification", "kinds", "path", "release", "app"])
 def test_a_record_that_slipway_did_not_write_tells_nothing(harm: str) -> None:
     """A specification is known by its digest, so nobody can plant another."""
     one = manifests()
@@ -76,8 +76,11 @@ def test_a_record_that_slipway_did_not_write_tells_nothing(harm: str) -> None:
         note["data"]["specification"] = json.dumps(changed)
     elif harm == "kinds":
         note["data"]["kinds"] = "[{}]"
+    elif harm == "path":
+        kind = {"version": "v1", "kind": "Secret", "plural": "../other/secrets"}
+        note["data"]["kinds"] = json.dumps([kind])
     else:
-        note["metadata"]["labels"][names.RELEASE] = "0" * 12
+        note["metadata"]["labels"][f"slipway.dev/{harm}"] = "0" * 12
     assert recorded([note]) == []
 
 
@@ -249,6 +252,20 @@ def test_manifests_need_a_reader() -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         platform.render(one.spec)
     assert manifests_of(release(), None) is None
+
+
+def test_a_way_back_whose_manifests_are_gone_keeps_nobody_from_tidying(tmp_path: Any) -> None:
+    """What serves must be known; of an older release only its hooks would be kept."""
+    data = bundle("web")
+    serving, gone = manifests(data).spec, manifests(packed(running_web("x"), service("web"))).spec
+    bundles = Bundles(DirectoryStore(tmp_path))
+    bundles.keep(serving, data)
+    platform = KubernetesPlatform(
+        lambda: pytest.fail("no client is needed"), "shop-live", bundles=bundles
+    )
+    assert platform.retire(serving.target, [serving, gone])
+    with pytest.raises(WayBackMissing):
+        platform.retire(serving.target, [gone, serving])
 
 
 def test_the_steps_follow_the_waves(tmp_path: Any) -> None:
