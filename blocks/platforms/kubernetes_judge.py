@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_evidence import moment
 from blocks.platforms.kubernetes_observe import release_of
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, CrashLoop, ImageMissing, OutOfMemory, ProbeFailed, StepFailed
@@ -103,7 +104,37 @@ def problems(state: State, spec_id: str, patience: Patience) -> list[Problem]:
             found += pod_problems(pod, state.events, patience)
     for deployment in state.deployments:
         found += deployment_problems(deployment)
+        found += unmade(deployment, state.pods, state.events)
     return found
+
+
+def unmade(
+    workload: JsonObject, pods: Sequence[JsonObject], events: Sequence[JsonObject]
+) -> Iterator[Problem]:
+    """Why a StatefulSet or DaemonSet makes no pod: only events tell, and they stay afterwards.
+
+    So one counts that is newer than our last change of the workload and than its latest pod.
+    """
+    kind, name = workload.get("kind"), workload["metadata"]["name"]
+    if kind not in ("StatefulSet", "DaemonSet") or is_complete(workload):
+        return
+    entries = workload["metadata"].get("managedFields") or []
+    times = [str(e.get("time", "")) for e in entries if e.get("manager") == names.MANAGER]
+    own = (pod["metadata"] for pod in pods if is_made_by(pod, str(kind), name))
+    since = max([*times, *(str(made.get("creationTimestamp", "")) for made in own)], default="")
+    about = {"kind": kind, "name": name}
+    for event in events:
+        is_own = about.items() <= (event.get("involvedObject") or {}).items()
+        if is_own and event.get("reason") == "FailedCreate" and moment(event) > since:
+            text = str(event.get("message", ""))
+            message = f"no pod of {name} could be made: {refused_by(text)}"
+            yield Problem(StepFailed, message, text, cause_of_refusal(text), lasting=True)
+
+
+def is_made_by(pod: JsonObject, kind: str, name: str) -> bool:
+    """Whether that workload made the pod."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return any((owner.get("kind"), owner.get("name")) == (kind, name) for owner in owners)
 
 
 def deployment_problems(deployment: JsonObject) -> Iterator[Problem]:

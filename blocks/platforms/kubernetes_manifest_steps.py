@@ -9,6 +9,7 @@ from blocks.platforms import kubernetes_prove, kubernetes_verify
 from blocks.platforms.kubernetes_api import Cluster, path_for
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_hooks import Running
+from blocks.platforms.kubernetes_judge import is_made_by
 from blocks.platforms.kubernetes_manifests import Manifests, settling, words
 from blocks.platforms.kubernetes_observe import addresses, is_ready, release_of
 from blocks.platforms.kubernetes_records import record
@@ -148,15 +149,9 @@ class ForwardManifests(Forward):
         return [
             pod["metadata"]["name"]
             for pod in (place.read().pods if sets else ())
-            if owner(pod) in sets
+            if any(is_made_by(pod, "StatefulSet", name) for name in sets)
             and release_of(pod) != self.spec.id
             and not is_ready(pod)
             and not pod["metadata"].get("deletionTimestamp")
             and writer.delete("Pod", pod["metadata"]["name"])
         ]
-
-
-def owner(pod: JsonObject) -> str:
-    """The StatefulSet that made the pod, or nothing. Pure."""
-    owners = pod["metadata"].get("ownerReferences") or []
-    return next((str(o["name"]) for o in owners if o.get("kind") == "StatefulSet"), "")

@@ -11,9 +11,8 @@ from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster
 from blocks.platforms.kubernetes_fence import is_purged, with_scale
 from blocks.platforms.kubernetes_hooks import exit_code, is_ended
-from blocks.platforms.kubernetes_judge import Patience, is_complete, problems
+from blocks.platforms.kubernetes_judge import Patience, is_complete, is_made_by, problems
 from blocks.platforms.kubernetes_judge import State as Judged
-from blocks.platforms.kubernetes_manifest_steps import owner
 from blocks.platforms.kubernetes_manifests import manifests_of
 from blocks.platforms.kubernetes_observe import Seen, applied_fields, observation
 from blocks.platforms.kubernetes_records import Recorded, every, record, recorded
@@ -23,7 +22,7 @@ from blocks.platforms.kubernetes_verify import prove_images
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
 from slipway.directory_store import DirectoryStore
-from slipway.errors import BadInput, VerificationFailed, WayBackMissing
+from slipway.errors import BadInput, Cause, VerificationFailed, WayBackMissing
 from slipway.manifest_documents import identity
 from slipway.release import ReleaseSpec
 from tests.fakes.manifests import bundle, deployment, packed, service
@@ -239,8 +238,34 @@ def test_a_way_back_keeps_the_replicas_that_an_autoscaler_set() -> None:
 
 def test_whose_pods_hold_a_set_up() -> None:
     owners = [{"kind": "StatefulSet", "name": "store"}]
-    assert owner({"metadata": {"ownerReferences": owners}}) == "store"
-    assert owner({"metadata": {}}) == ""
+    made = {"metadata": {"ownerReferences": owners}}
+    assert is_made_by(made, "StatefulSet", "store")
+    assert not is_made_by(made, "DaemonSet", "store")
+    assert not is_made_by({"metadata": {}}, "StatefulSet", "store")
+
+
+@pytest.mark.parametrize(
+    ("at", "pod_at", "count"),
+    [("12:00:05", "", 1), ("12:00:01", "", 0), ("12:00:05", "12:00:06", 0)],
+    ids=["now", "before our change", "overcome since"],
+)
+def test_a_set_that_gets_no_pod_says_why(at: str, pod_at: str, count: int) -> None:
+    """C5: quota and admission are known by events alone, which stay when it is over."""
+    workload = stateful(replicas=0)
+    entry = {"manager": "slipway", "time": "2026-01-01T12:00:02Z"}
+    workload["metadata"] |= {"name": "store", "managedFields": [entry]}
+    event = {
+        "reason": "FailedCreate",
+        "lastTimestamp": f"2026-01-01T{at}Z",
+        "message": "create Pod store-0 in StatefulSet store failed: exceeded quota: small",
+        "involvedObject": {"kind": "StatefulSet", "name": "store"},
+        "metadata": {},
+    }
+    owners = [{"kind": "StatefulSet", "name": "store"}]
+    metadata = {"creationTimestamp": f"2026-01-01T{pod_at}Z", "ownerReferences": owners}
+    pods = ({"metadata": metadata},) if pod_at else ()
+    found = problems(Judged((workload,), pods, (event,)), "other", Patience(0))
+    assert [problem.cause for problem in found] == [Cause.QUOTA] * count
 
 
 def test_manifests_need_a_reader() -> None:
