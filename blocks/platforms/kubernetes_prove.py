@@ -26,7 +26,10 @@ from slipway.release import ReleaseSpec
 
 OLDEST = (1, 30)  # the first whose pods may sleep before they end
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-HOOK_VERBS = ("get", "list", "watch", "create", "patch", "delete")
+NARROWER = {
+    HOOK_KIND: ("get", "list", "watch", "create", "patch", "delete"),
+    "Namespace": ("get", "patch"),
+}
 WRITING = ("get", "list", "create", "patch", "update", "delete")
 
 # group, resource (with subresource): verbs that a release uses
@@ -134,7 +137,7 @@ def manifest_facts(cluster: Cluster, manifests: Manifests) -> list[str]:
     kinds = resources_of(cluster, manifests.objects)
     more: dict[tuple[str, str], tuple[str, ...]] = {}
     for kind in kinds:
-        more[kind.group, kind.plural] = HOOK_VERBS if kind.kind == HOOK_KIND else WRITING
+        more[kind.group, kind.plural] = NARROWER.get(kind.kind, WRITING)
         if kind.kind == "StatefulSet":
             more["", "pods"] = ("get", "delete")
     needed = {

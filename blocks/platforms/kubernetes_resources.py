@@ -22,14 +22,24 @@ class Resource:
         """The API group; empty for the core."""
         return group_of({"apiVersion": self.version})
 
+    @property
+    def is_namespace(self) -> bool:
+        return (self.group, self.kind) == ("", "Namespace")
+
     def path(self, namespace: str, name: str = "") -> str:
         """Path of one object, or of all in the namespace."""
         prefix = f"/apis/{self.version}" if self.group else f"/api/{self.version}"
-        place = "" if (self.group, self.kind) == ("", "Namespace") else f"/namespaces/{namespace}"
+        place = "" if self.is_namespace else f"/namespaces/{namespace}"
         return f"{prefix}{place}/{self.plural}" + (f"/{name}" if name else "")
 
     def list(self, cluster: Cluster, namespace: str, labels: str) -> list[JsonObject]:
-        """Objects by name; none where the cluster does not know the kind any more."""
+        """Objects by name; none where the cluster does not know the kind any more.
+
+        Of namespaces the one alone: who deploys may look at no other.
+        """
+        if self.is_namespace:
+            own = cluster.find(self.path(namespace, namespace))
+            return [{**own, "apiVersion": self.version}] if own and has_labels(own, labels) else []
         try:
             found = cluster.list_at(self.path(namespace), self.kind, labels)
         except ApiRefused as error:
@@ -37,6 +47,12 @@ class Resource:
                 return []
             raise
         return [{**made, "apiVersion": self.version} for made in found]
+
+
+def has_labels(made: JsonObject, selector: str) -> bool:
+    """Whether a selector of equalities finds the object. Pure."""
+    wanted = dict(pair.split("=", 1) for pair in selector.split(","))
+    return wanted.items() <= (made["metadata"].get("labels") or {}).items()
 
 
 def known(kind: str) -> Resource:

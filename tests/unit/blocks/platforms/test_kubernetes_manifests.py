@@ -119,14 +119,24 @@ def test_a_kind_of_the_same_name_in_another_group_is_another_kind() -> None:
 
 
 class Discovery(Cluster):
-    """Answers what a server that knows two kinds would."""
+    """Answers what a server that knows two kinds and one namespace would."""
 
     def get(self, path: str, **query: str | int) -> JsonObject:
+        if path == "/api/v1/namespaces/shop":
+            return {"kind": "Namespace", "metadata": {"name": "shop", "labels": {"a": "b"}}}
         if path != "/apis/tests.example.org/v1":
             raise ApiRefused(404, {})
         plans = {"kind": "Plan", "name": "plans", "namespaced": True}
         regions = {"kind": "Region", "name": "regions", "namespaced": False}
         return {"resources": [plans | {"name": "plans/status"}, plans, regions]}
+
+
+def test_of_namespaces_the_own_one_alone_is_looked_at() -> None:
+    """G13: listing them is a right over the whole cluster."""
+    cluster, resource = Discovery(access=lambda: pytest.fail("no client")), known("Namespace")
+    assert [made["metadata"]["name"] for made in resource.list(cluster, "shop", "a=b")] == ["shop"]
+    assert resource.list(cluster, "shop", "a=c") == []
+    assert resource.list(cluster, "gone", "a=b") == []
 
 
 @pytest.mark.parametrize(
