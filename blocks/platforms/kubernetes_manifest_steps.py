@@ -6,17 +6,17 @@ from functools import partial
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms import kubernetes_prove, kubernetes_verify
-from blocks.platforms.kubernetes_api import Cluster, path_for
+from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_hooks import Running
 from blocks.platforms.kubernetes_judge import is_made_by
 from blocks.platforms.kubernetes_manifests import Manifests, settling, words
-from blocks.platforms.kubernetes_observe import addresses, is_ready, release_of
+from blocks.platforms.kubernetes_observe import is_ready, release_of
 from blocks.platforms.kubernetes_records import record
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
 from blocks.platforms.kubernetes_settle import Place, settle
 from blocks.platforms.kubernetes_steps import Act, Forward, named, step_of, told
-from blocks.platforms.kubernetes_supporting import service_account, services
+from blocks.platforms.kubernetes_supporting import service_account
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
 from slipway.manifest_kinds import Rank
@@ -116,9 +116,7 @@ class ForwardManifests(Forward):
 
     def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
         """The Services were applied before the workloads; they follow by their selectors."""
-        front = cluster.find(path_for(services(self.spec)[-1])) or {}
-        routes = kubernetes_verify.await_routes(self._place(cluster), context)
-        return {"endpoints": routes, "reachable at": addresses(front)}
+        return self.routed(cluster, context, self._place(cluster))
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_verify.bake(self._place(cluster), context)

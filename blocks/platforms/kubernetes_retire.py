@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_api import Cluster
+from blocks.platforms.kubernetes_api import Cluster, path_of
 from blocks.platforms.kubernetes_fence import FENCED, Writer
-from blocks.platforms.kubernetes_manifests import Manifests
+from blocks.platforms.kubernetes_manifests import SETTLING, Manifests
+from blocks.platforms.kubernetes_observe import release_of
 from blocks.platforms.kubernetes_records import with_recorded
 from blocks.platforms.kubernetes_resources import known
 from slipway.canonical import JsonObject
@@ -56,6 +57,30 @@ def surplus(
         for made in found
         if identity(made) not in kept and made["kind"] not in LASTING and not is_derived(made)
     ]
+
+
+def find_replaced(cluster: Cluster, spec: ReleaseSpec) -> Places:
+    """Workloads of other releases that the front Service would send traffic to, with their paths.
+
+    A release that names its workload otherwise leaves the old one beside it until it is retired.
+    """
+    namespace, labels = names.namespace_of(spec), names.owned_selector(spec.target)
+    front = cluster.find(path_of("Service", namespace, spec.front))
+    return [
+        (resource.path(namespace, made["metadata"]["name"]), made)
+        for resource in with_recorded(cluster, spec.target, namespace, ("Deployment",))
+        if resource.group == "apps" and resource.kind in SETTLING
+        for made in resource.list(cluster, namespace, labels)
+        if front and is_replaced(made, front, spec.id)
+    ]
+
+
+def is_replaced(workload: JsonObject, front: JsonObject, release: str) -> bool:
+    """Whether a workload is of another release and its pods are behind the Service. Pure."""
+    labels = workload["spec"]["template"]["metadata"].get("labels") or {}
+    selector = front["spec"].get("selector") or {}
+    is_behind = bool(selector) and selector.items() <= labels.items()
+    return is_behind and release_of(workload) != release
 
 
 def is_derived(made: JsonObject) -> bool:

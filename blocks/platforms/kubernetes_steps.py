@@ -143,9 +143,15 @@ class Forward:
 
     def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
         applied = self._apply(cluster, context, services(self.spec))
+        return {**applied, **self.routed(cluster, context, Place(cluster, self.spec))}
+
+    def routed(self, cluster: Cluster, context: StepContext, place: Place) -> JsonObject:
+        """Traffic goes to this release alone: what it replaces under another name goes first."""
+        replaced = kubernetes_retire.find_replaced(cluster, self.spec)
+        removed = kubernetes_retire.remove(self._writer(cluster, context), replaced)
         front = cluster.find(path_for(services(self.spec)[-1])) or {}
-        routes = kubernetes_verify.await_routes(Place(cluster, self.spec), context)
-        return {**applied, "endpoints": routes, "reachable at": addresses(front)}
+        routes = kubernetes_verify.await_routes(place, context)
+        return {"replaced": removed, "endpoints": routes, "reachable at": addresses(front)}
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_verify.bake(Place(cluster, self.spec), context)

@@ -286,3 +286,21 @@ def test_custom_kinds_are_applied_and_pruned_where_they_are_of_a_namespace(
     world.deploy(two, one)
     removed = world.retire(two, one)["old releases removed"]["removed"]
     assert removed == ["Plan/gold"]
+
+
+def test_generated_objects_and_manifests_follow_each_other(
+    site: Site, world: ManifestWorld
+) -> None:
+    """N12: what the other way made is pruned, and a rollback goes over to it again."""
+    site.deploy(world.spec("plain", bake_millis=100).model_copy())
+    other = world.with_manifests(
+        world.spec("own", bake_millis=100),
+        {**workload("web-own"), "spec": {**workload("web")["spec"]}},
+        front(),
+    )
+    site.deploy(other)
+    assert world.get() == "200 own"
+    assert names_in(world, "deployments") == ["web-own"]
+    asyncio.run(doomed.roll_back(site.engine()))  # type: ignore[arg-type]
+    assert world.get() == "200 plain"
+    assert names_in(world, "deployments") == ["web"]

@@ -17,7 +17,7 @@ from blocks.platforms.kubernetes_manifests import manifests_of
 from blocks.platforms.kubernetes_observe import Seen, applied_fields, observation
 from blocks.platforms.kubernetes_records import Recorded, every, record, recorded
 from blocks.platforms.kubernetes_resources import Resource, is_known, known, resource_of
-from blocks.platforms.kubernetes_retire import rank, surplus
+from blocks.platforms.kubernetes_retire import is_replaced, rank, surplus
 from blocks.platforms.kubernetes_verify import prove_images
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
@@ -109,6 +109,24 @@ def test_pruning_takes_what_no_release_needs_and_no_data() -> None:
     left = [("Deployment", "old"), ("Job", job), ("ConfigMap", note)]
     assert [identity(made)[1:] for made in gone] == left
     assert max(gone, key=rank)["metadata"]["name"] == note
+
+
+@pytest.mark.parametrize(
+    ("release", "selector", "goes"),
+    [
+        ("older", {"app.kubernetes.io/name": "web"}, True),
+        ("this", {"app.kubernetes.io/name": "web"}, False),
+        ("older", {"app.kubernetes.io/name": "web", names.RELEASE: "this"}, False),
+        ("older", {}, False),
+    ],
+)
+def test_a_workload_of_another_name_goes_once_it_is_replaced(
+    release: str, selector: dict[str, str], *, goes: bool
+) -> None:
+    """Traffic to this release alone; the other colour of blue-green is selected by its release."""
+    workload = deployment("web")
+    workload["metadata"]["labels"] = {names.RELEASE: release}
+    assert is_replaced(workload, {"spec": {"selector": selector}}, "this") is goes
 
 
 def test_a_kind_of_the_same_name_in_another_group_is_another_kind() -> None:
