@@ -356,4 +356,6 @@ def _kubernetes(settings: RuntimeSettings) -> Platform:
     from blocks.platforms.kubernetes_images import in_registry
 
     access = by_settings(settings.kubeconfig, settings.kube_context)
-    return KubernetesPlatform(access, image=in_registry(settings.registry_login_of))
+    return KubernetesPlatform(
+        access, image=in_registry(settings.registry_login_of), helm=settings.helm
+    )

@@ -8,7 +8,7 @@ import json
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema
 
@@ -40,6 +40,7 @@ SCHEMA_ID = "urn:slipway:schema:appfile:v1"
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Config = Annotated[dict[ConfigKey, ConfigValue], Field(max_length=200)]
+Values = Annotated[dict[Annotated[str, Field(min_length=1)], JsonValue], Field(max_length=200)]
 Strategy: TypeAlias = Literal["rolling", "recreate", "blue-green"]
 
 
@@ -142,6 +143,8 @@ class Environment(Section):
     """Folder of plain Kubernetes manifests; by default that of the app, else they are generated."""
     chart: FolderPath | None = None
     """Folder of a Helm chart, instead of manifests; by default that of the app."""
+    values: Values = Field(default_factory=dict)
+    """Values of the chart; they are merged into those of the app. Never a secret."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Containers of each image."""
     port: Port
@@ -176,6 +179,8 @@ class AppFile(Section):
     """Folder of plain Kubernetes manifests, of every environment that names no other."""
     chart: FolderPath | None = None
     """Folder of a Helm chart, of every environment that names no other."""
+    values: Values = Field(default_factory=dict)
+    """Values of the chart in every environment; they may refer to images by digest."""
     scan: ScanPolicy = ScanPolicy()
     tests: Annotated[tuple[Argv, ...], Field(max_length=50)] = ()
     """Commands that `integrate` runs before it builds: lists of arguments, no shell."""

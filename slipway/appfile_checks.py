@@ -1,10 +1,13 @@
 """What the parts of an app file must agree on, once each part has its shape. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from slipway import chart_values
 from slipway.appfile_errors import Problem, closest
 from slipway.appfile_fields import on_kubernetes
+from slipway.canonical import Json
 from slipway.strict_yaml import Path
 
 if TYPE_CHECKING:
@@ -210,6 +213,25 @@ def _folders(appfile: "AppFile") -> Iterator[Problem]:
                 yield Problem(("environments", name, key), what, folder, "a folder of its own")
 
 
+def _values(appfile: "AppFile") -> Iterator[Problem]:
+    """Values are for a chart, and refer to what a release knows."""
+    charted = [_has_chart(appfile, place) for place in appfile.environments.values()]
+    every: list[tuple[Path, Mapping[str, Json], bool]] = [
+        (("values",), appfile.values, any(charted))
+    ]
+    for (name, place), has_chart in zip(appfile.environments.items(), charted, strict=True):
+        every.append((("environments", name, "values"), place.values, has_chart))
+    for path, values, has_chart in every:
+        if values and not has_chart:
+            yield Problem(path, "no chart takes them", ", ".join(values)[:80], "beside `chart`")
+        for problem in chart_values.problems(values, list(appfile.images)):
+            yield replace(problem, path=(*path, *problem.path))
+
+
+def _has_chart(appfile: "AppFile", environment: "Environment") -> bool:
+    return on_kubernetes(environment.platform) and bool(folders_of(appfile, environment)["chart"])
+
+
 def _platforms_of(appfile: "AppFile") -> list[str]:
     return [environment.platform for environment in appfile.environments.values()]
 
@@ -250,6 +272,7 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _platforms,
     _strategies,
     _folders,
+    _values,
     _namespaces,
     _suppressions,
     _durations,

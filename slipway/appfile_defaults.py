@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.appfile_checks import default_namespace, folders_of, front_of
 from slipway.appfile_fields import on_kubernetes
+from slipway.chart_values import merged
 
 if TYPE_CHECKING:
     from slipway.appfile import AppFile, Environment, Gate
@@ -45,9 +46,11 @@ def _gate(name: str, given: "Gate") -> "Gate":
 def _platform(appfile: "AppFile", name: str, environment: "Environment") -> dict[str, Any]:
     if not on_kubernetes(environment.platform):
         return {"strategy": environment.strategy or "blue-green"}
+    folders = folders_of(appfile, environment)
     return {
         "strategy": environment.strategy or "rolling",
         "namespace": environment.namespace or default_namespace(appfile.app, name),
         "service_account": environment.service_account or appfile.app,
-        **folders_of(appfile, environment),
+        "values": merged(appfile.values, environment.values) if folders["chart"] else {},
+        **folders,
     }

@@ -96,6 +96,7 @@ def _kubernetes(place: Environment, bundle: bytes | None) -> KubernetesSpec | No
         service_account=place.service_account,
         manifests=digest if place.manifests else None,
         chart=digest if place.chart else None,
+        values=place.values,
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
@@ -93,12 +94,22 @@ class KubernetesSpec(Frozen):
         manifests: digest of the bundle that is applied (slipway.manifests), or
         chart: of the chart that is installed (slipway.charts); None where objects are generated.
             The bytes lie beside the ledger under this digest.
+        values: of the chart, references not filled in (slipway.chart_values); absent from what is
+            written where there are none, so that ids on record stay as they are.
     """
 
     namespace: Namespace
     service_account: ServiceAccount
     manifests: Digest | None = None
     chart: Digest | None = None
+    values: dict[str, JsonValue] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_values_where_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        value: dict[str, Any] = written(self)
+        if not self.values:
+            del value["values"]
+        return value
 
 
 class ReleaseSpec(Frozen):

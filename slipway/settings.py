@@ -43,6 +43,7 @@ class RuntimeSettings(RegistryLogin):
         registry_username, registry_password: to pull from it.
         kubeconfig, kube_context: the cluster of `platform: kubernetes`; in a pod its own service
             account, elsewhere kubectl's default, unless given.
+        helm: the program that installs charts, Helm 3 or 4.
         secrets: where runtime secrets live: `prefect`, `files:FOLDER`, or with the name of a block
             `aws-secrets-manager:BLOCK`, `aws-parameter-store:BLOCK`, `vault:BLOCK`.
     """
@@ -61,6 +62,7 @@ class RuntimeSettings(RegistryLogin):
     docker_host: str | None = None
     kubeconfig: Path | None = None
     kube_context: str | None = None
+    helm: str = "helm"
     secrets: str = "prefect"
 
     def login_for(self, host: str) -> tuple[str, SecretStr] | None:

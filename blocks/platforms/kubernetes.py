@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from blocks.platforms import (
     kubernetes_evidence,
+    kubernetes_helm_evidence,
+    kubernetes_helm_observe,
     kubernetes_managers,
     kubernetes_observe,
     kubernetes_prove,
@@ -17,6 +19,16 @@ from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, path_of
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_helm_steps import (
+    ChartForward,
+    ChartRetire,
+    Charts,
+    has_chart,
+    no_chart,
+    prove_chart,
+    way_changed,
+)
+from blocks.platforms.kubernetes_helm_store import repair
 from blocks.platforms.kubernetes_manifest_steps import ForwardManifests
 from blocks.platforms.kubernetes_manifests import Manifests, manifests_of
 from blocks.platforms.kubernetes_steps import Forward, Retire, Settings
@@ -43,13 +55,16 @@ class KubernetesPlatform:
         access: gives a client of the cluster.
         namespace: of the target that is worked on; APP-ENVIRONMENT where None.
         image: proves that an image can be pulled; the fact, or raises.
-        bundles: reads the manifests of releases that have some.
+        bundles: reads the manifests or the chart of releases that have some.
+        helm: the program that installs charts.
     """
 
     access: Access
     namespace: str | None = None
     image: ImageCheck = not_asked
     bundles: Bundles | None = None
+    helm: str = "helm"
+    installs_charts: bool = True
 
     def reading(self, bundles: Bundles) -> "KubernetesPlatform":
         """See ReadsManifests."""
@@ -69,13 +84,18 @@ class KubernetesPlatform:
         for service in spec.services:
             checked_user(service)
         self._refuse_moved(spec)
+        if has_chart(spec):
+            return kubernetes_helm_observe.spec_fields(spec)
         manifests = manifests_of(spec, self.bundles)
         return manifests.fields if manifests else spec_fields(spec)
 
     def observe(self, target: Target) -> Observation:
         """See Platform."""
         with self._settings().cluster() as cluster:
-            seen = kubernetes_observe.see(cluster, target, self._namespace(target))
+            place = self._namespace(target)
+            if chart := kubernetes_helm_observe.see(cluster, target, place):
+                return kubernetes_helm_observe.observation(chart, place)
+            seen = kubernetes_observe.see(cluster, target, place)
             return kubernetes_observe.observation(seen, self.bundles)
 
     def managers(self, target: Target, fields: Sequence[str]) -> Mapping[str, str]:
@@ -94,6 +114,8 @@ class KubernetesPlatform:
         manifests = manifests_of(spec, self.bundles)
         with self._settings().cluster() as cluster:
             try:
+                if has_chart(spec):
+                    return prove_chart(self._charts(), self._settings(), cluster, spec)
                 return kubernetes_prove.prove(cluster, spec, self.image, manifests, self.bundles)
             except StepFailed as error:
                 raise WayBackMissing(
@@ -109,7 +131,9 @@ class KubernetesPlatform:
         with self._settings().cluster(patience=60) as cluster:
             if cluster.find(path_of("Namespace", "", place)) is None:
                 return {"holder": token, "lease": None}
-            touched = Writer(cluster, target, place, token).fence()
+            writer = Writer(cluster, target, place, token)
+            touched = writer.fence()
+            touched += [f"Helm revision {n}" for n in repair(writer, target.app)]
             return {"holder": token, "lease": names.lease_name(target), "touched": touched}
 
     def forward(self, spec: ReleaseSpec, previous: ReleaseSpec | None) -> Sequence[Step]:
@@ -119,6 +143,10 @@ class KubernetesPlatform:
             BadInput: see `render`.
         """
         self.render(spec)
+        if previous and has_chart(previous) != has_chart(spec):
+            raise way_changed(spec)
+        if has_chart(spec):
+            return ChartForward(self._settings(), self._charts(), spec, previous).steps()
         manifests = manifests_of(spec, self.bundles)
         if manifests and self.bundles:
             whole = (self._settings(), spec, previous, manifests, self.bundles)
@@ -127,15 +155,21 @@ class KubernetesPlatform:
 
     def retire(self, target: Target, keep: Sequence[ReleaseSpec]) -> Sequence[Step]:
         """See Platform."""
+        settings, place = self._settings(), self._namespace(target)
+        chart = ChartRetire(settings, self._charts(), target, place, keep).steps()
+        if keep and has_chart(keep[0]):
+            return chart
         found = ((spec.id, self._kept(spec, keep)) for spec in keep)
         manifests = {spec_id: one for spec_id, one in found if one}
-        place = self._namespace(target)
-        return Retire(self._settings(), target, place, keep, manifests).steps()
+        rest = Retire(settings, target, place, keep, manifests).steps()
+        return rest if keep else [*chart, *rest]
 
     def evidence(self, spec: ReleaseSpec) -> list[Evidence]:
         """See Platform."""
         try:
             with self._settings().cluster() as cluster:
+                if has_chart(spec):
+                    return kubernetes_helm_evidence.gather(cluster, spec)
                 return kubernetes_evidence.gather(cluster, spec)
         except (SlipwayError, ApiRefused, OSError, ValueError, KeyError) as error:
             return [Evidence("no evidence", (f"{type(error).__name__}: the cluster gave none",))]
@@ -161,6 +195,9 @@ class KubernetesPlatform:
                 allowed=own,
                 next_step="name another environment, or remove this one first",
             )
+
+    def _charts(self) -> Charts:
+        return Charts(self.helm, self.bundles.chart if self.bundles else no_chart)
 
     def _settings(self) -> Settings:
         return Settings(self.access, self.image)
