@@ -28,7 +28,7 @@ from blocks.platforms.kubernetes_helm_steps import (
     prove_chart,
     way_changed,
 )
-from blocks.platforms.kubernetes_helm_store import repair
+from blocks.platforms.kubernetes_helm_store import repair_ours
 from blocks.platforms.kubernetes_manifest_steps import ForwardManifests
 from blocks.platforms.kubernetes_manifests import Manifests, manifests_of
 from blocks.platforms.kubernetes_steps import Forward, Retire, Settings
@@ -133,7 +133,7 @@ class KubernetesPlatform:
                 return {"holder": token, "lease": None}
             writer = Writer(cluster, target, place, token)
             touched = writer.fence()
-            touched += [f"Helm revision {n}" for n in repair(writer, target.app)]
+            touched += [f"Helm revision {n}" for n in repair_ours(writer, target.app)]
             return {"holder": token, "lease": names.lease_name(target), "touched": touched}
 
     def forward(self, spec: ReleaseSpec, previous: ReleaseSpec | None) -> Sequence[Step]:

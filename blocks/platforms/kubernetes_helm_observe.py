@@ -15,6 +15,7 @@ from blocks.platforms.kubernetes_helm_store import (
     Revision,
     deployed,
     identity,
+    is_ours,
     revisions,
 )
 from blocks.platforms.kubernetes_judge import is_complete
@@ -80,7 +81,7 @@ def values_fields(values: JsonObject | None) -> dict[str, str]:
 def see(cluster: Cluster, target: Target, namespace: str) -> Chart | None:
     """What is there of a chart of ours; None where Slipway has installed none."""
     history = tuple(revisions(cluster, namespace, target.app))
-    if not any(names.RELEASE in one.labels for one in history):
+    if not is_ours(history):
         return None
     deployments, services, configs = (
         {made["metadata"]["name"]: made for made in cluster.list(kind, namespace)}

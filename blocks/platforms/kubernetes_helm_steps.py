@@ -16,6 +16,7 @@ from blocks.platforms.kubernetes_helm_store import (
     DEPLOYED,
     Revision,
     identity,
+    is_ours,
     refuse_overtaken,
     repair,
     revisions,
@@ -217,7 +218,7 @@ class ChartRetire:
     def chart_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         writer = writer_of(cluster, self.target, self.namespace, context)
         writer.refuse_stale()
-        if not revisions(cluster, self.namespace, self.target.app):
+        if not is_ours(revisions(cluster, self.namespace, self.target.app)):
             return {"removed": []}
         self.charts.helm(cluster).uninstall(self.target.app, self.namespace)
         return {"removed": [f"Helm release {self.target.app}"]}

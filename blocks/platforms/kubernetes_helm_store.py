@@ -99,6 +99,16 @@ def identity(revision: Revision, history: Sequence[Revision]) -> str | None:
     return None
 
 
+def is_ours(history: Sequence[Revision]) -> bool:
+    """Whether Slipway installed any of it. Pure."""
+    return any(names.RELEASE in revision.labels for revision in history)
+
+
+def repair_ours(writer: Writer, release: str) -> list[int]:
+    """As `repair`, where Slipway installed the release: others' are left alone."""
+    return repair(writer, release) if is_ours(_history(writer, release)) else []
+
+
 def repair(writer: Writer, release: str) -> list[int]:
     """Mark pending revisions of a dead holder as failed, as nothing else lets Helm go on.
 
@@ -116,7 +126,10 @@ def repair(writer: Writer, release: str) -> list[int]:
 
 def _is_left(writer: Writer, release: str, pending: Revision) -> bool:
     """Whether it still is pending once its time is over."""
-    while (left := PENDING_SECONDS - age(pending, datetime.now(UTC))) > 0:
+    until = time.monotonic() + min(
+        PENDING_SECONDS - age(pending, datetime.now(UTC)), PENDING_SECONDS
+    )
+    while (left := until - time.monotonic()) > 0:
         writer.cluster.check()
         time.sleep(min(left, PAUSE_SECONDS))
         now = {r.number: r for r in _history(writer, release)}

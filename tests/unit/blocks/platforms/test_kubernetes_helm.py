@@ -14,8 +14,10 @@ from blocks.platforms import kubernetes_helm_argv as argv_of
 from blocks.platforms import kubernetes_helm_objects as objects
 from blocks.platforms import kubernetes_helm_place as places
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_helm_argv import Act
 from blocks.platforms.kubernetes_helm_store import Revision, decoded, encoded, failed, identity
+from slipway.bundles import InstallsCharts
 from slipway.canonical import JsonObject
 from slipway.errors import BadInput, Cause, StepFailed, Unreachable
 from slipway.release import KubernetesSpec, ReleaseSpec
@@ -315,3 +317,34 @@ def test_a_marked_copy_shows_release_and_service() -> None:
     assert made["metadata"]["labels"] == {"app": "web", names.RELEASE: A, names.SERVICE: "web"}
     assert made["status"]["containerStatuses"][0]["name"] == "web"
     assert json.dumps(pod) == before
+
+
+# The platform
+
+
+def platform() -> KubernetesPlatform:
+    return KubernetesPlatform(lambda: pytest.fail("no cluster is asked"), "shop-live")
+
+
+def test_a_chart_has_steps_of_its_own() -> None:
+    assert isinstance(platform(), InstallsCharts)
+    assert [step.name for step in platform().forward(charted(), charted(port=81))] == [
+        "namespace present",
+        "release accepted",
+        "secrets written",
+        "chart installed",
+        "rollout complete",
+        "traffic switched",
+        "release verified",
+    ]
+    target = charted().target
+    assert [s.name for s in platform().retire(target, [charted()])] == ["old releases removed"]
+    assert platform().retire(target, [])[0].name == "chart removed"
+
+
+@pytest.mark.parametrize(("spec", "previous"), [(charted(), release()), (release(), charted())])
+def test_an_environment_stays_with_its_way(spec: ReleaseSpec, previous: ReleaseSpec) -> None:
+    """Objects of both ways would stand beside each other; a way back knows no other way."""
+    with pytest.raises(BadInput, match="cannot change between a chart and other objects"):
+        platform().forward(spec, previous)
+    assert platform().forward(spec, None)
