@@ -74,8 +74,9 @@ def spec_fields(spec: ReleaseSpec) -> dict[str, str]:
 
 
 def values_fields(values: JsonObject | None) -> dict[str, str]:
-    """One field for each value. Pure."""
-    return chart_values.flat(values, "values") if values else {}
+    """One field for each value; a null is none. Pure."""
+    found = chart_values.flat(values, "values") if values else {}
+    return {key: text for key, text in found.items() if text != "null"}
 
 
 def see(cluster: Cluster, target: Target, namespace: str) -> Chart | None:
