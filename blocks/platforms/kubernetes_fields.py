@@ -15,8 +15,6 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_workload import (
     DRAIN_SECONDS,
     SECRETS_VOLUME,
-    container,
-    pod,
     settings_of,
 )
 from slipway.canonical import JsonObject, canonical_json
@@ -174,14 +172,6 @@ def secret_names(deployment: JsonObject) -> list[str]:
     """The Secrets that the pods mount as ours."""
     volumes = deployment["spec"]["template"]["spec"].get("volumes") or []
     return [v["secret"]["secretName"] for v in volumes if v["name"] == SECRETS_VOLUME]
-
-
-def hardening(spec: ReleaseSpec, service: ServiceSpec) -> JsonObject:
-    """The security settings that the pod must have."""
-    return {
-        "pod": pod(spec, service)["securityContext"],
-        "container": container(spec, service)["securityContext"],
-    }
 
 
 def _memory(amount: int) -> str:

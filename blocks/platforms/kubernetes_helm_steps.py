@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms import kubernetes_prove
-from blocks.platforms.kubernetes_api import Cluster, path_for, path_of
+from blocks.platforms.kubernetes_api import Cluster, path_of
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_helm import Helm
 from blocks.platforms.kubernetes_helm_argv import Act, release_name
@@ -30,7 +30,7 @@ from blocks.platforms.kubernetes_steps import (
 from blocks.platforms.kubernetes_steps import (
     Forward,
     Settings,
-    create_namespace,
+    ensure_namespace,
     step_of,
     writer_of,
 )
@@ -108,11 +108,7 @@ class ChartForward:
         return [step_of(self.settings, *act) for act in acts]
 
     def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        wanted = namespace(self.spec)
-        made = cluster.find(path_for(wanted)) is None
-        if made:
-            create_namespace(cluster, wanted)
-            context.note(f"made namespace {wanted['metadata']['name']}")
+        made = ensure_namespace(cluster, namespace(self.spec), context)
         return {"made": made, "raised": self._writer(cluster, context).take_lease()}
 
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:

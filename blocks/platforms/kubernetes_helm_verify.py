@@ -14,14 +14,13 @@ from blocks.platforms.kubernetes_verify import (
     BAKING_CRASHES,
     EXTRA_SECONDS,
     MISSES,
-    ROUTE_PAUSE_SECONDS,
-    ROUTE_SECONDS,
     SLICE_LABEL,
     Hits,
     ask_next,
     endpoints,
     front_pods,
     not_verified,
+    once_routed,
     refuse_bad,
     running_digest,
 )
@@ -148,15 +147,7 @@ def await_routes(place: ChartPlace, context: StepContext) -> list[str]:
     Raises:
         VerificationFailed: they did not within ROUTE_SECONDS.
     """
-    until = time.monotonic() + ROUTE_SECONDS
-    while True:
-        context.check()
-        try:
-            return prove_routes(place, place.read())
-        except VerificationFailed:
-            if time.monotonic() > until:
-                raise
-        time.sleep(ROUTE_PAUSE_SECONDS)
+    return once_routed(lambda: prove_routes(place, place.read()), context)
 
 
 def prove_unchanged(place: ChartPlace) -> None:

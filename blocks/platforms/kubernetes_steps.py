@@ -82,11 +82,7 @@ class Forward:
         return [step_of(self.settings, *act) for act in acts]
 
     def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        wanted = namespace(self.spec)
-        made = cluster.find(path_for(wanted)) is None
-        if made:
-            create_namespace(cluster, wanted)
-            context.note(f"made namespace {wanted['metadata']['name']}")
+        made = ensure_namespace(cluster, namespace(self.spec), context)
         writer = self._writer(cluster, context)
         writer.take_lease()
         return {"made": made, "account": self.account_present(writer)}
@@ -246,13 +242,17 @@ def writer_of(cluster: Cluster, target: Target, place: str, context: StepContext
     return Writer(cluster, target, place, context.token)
 
 
-def create_namespace(cluster: Cluster, wanted: JsonObject) -> None:
-    """Another writer may have made it meanwhile, which is as well."""
+def ensure_namespace(cluster: Cluster, wanted: JsonObject, context: StepContext) -> bool:
+    """Whether it was absent; another writer may have made it meanwhile, which is as well."""
+    if cluster.find(path_for(wanted)) is not None:
+        return False
     try:
         cluster.call("POST", "/api/v1/namespaces", wanted, query={"fieldManager": names.MANAGER})
     except ApiRefused as error:
         if error.reason != "AlreadyExists":
             raise refusal(f"namespace {wanted['metadata']['name']}", error) from None
+    context.note(f"made namespace {wanted['metadata']['name']}")
+    return True
 
 
 def named(made: JsonObject) -> str:

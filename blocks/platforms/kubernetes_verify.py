@@ -1,7 +1,7 @@
 """Proving that the approved digests serve, as specified, and go on serving."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from blocks.platforms import kubernetes_names as names
@@ -178,11 +178,16 @@ def await_routes(place: Place, context: StepContext) -> list[str]:
     Raises:
         VerificationFailed: they did not within ROUTE_SECONDS.
     """
+    return once_routed(lambda: prove_routes(place, place.read()), context)
+
+
+def once_routed(prove: Callable[[], list[str]], context: StepContext) -> list[str]:
+    """What `prove` says, asked until it raises VerificationFailed no more, or time is over."""
     until = time.monotonic() + ROUTE_SECONDS
     while True:
         context.check()
         try:
-            return prove_routes(place, place.read())
+            return prove()
         except VerificationFailed:
             if time.monotonic() > until:
                 raise
