@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.workers import locked
 
@@ -18,6 +18,8 @@ INSTALL = (
     ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium"],
 )
 LONGEST_SECONDS = 600
+SHOWN_MILLIS = 40_000
+LOADS = 3
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
@@ -49,7 +51,28 @@ def open_browser() -> Iterator[Browser]:
     chromium = find_chromium()
     if not chromium:
         pytest.skip("no chromium on PATH: apt-get install chromium")
+    expect.set_options(timeout=SHOWN_MILLIS)
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield made
         made.close()
+
+
+def show(page: Page, url: str, text: str) -> None:
+    """Open a page until it shows the text; as a person would, load it again where it does not.
+
+    A busy server answers a page's first requests with 503, after which it stays as it is.
+
+    Raises:
+        AssertionError: it shows something else each time; with what it shows.
+    """
+    for _ in range(LOADS - 1):
+        page.goto(url)
+        try:
+            expect(page.get_by_text(text).first).to_be_visible()
+        except AssertionError:
+            continue
+        return
+    page.goto(url)
+    shown = page.get_by_text(text).first
+    expect(shown, page.inner_text("body")).to_be_visible()

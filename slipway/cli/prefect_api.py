@@ -64,6 +64,11 @@ class PrefectApi:
             if tag.startswith(HOLDER)
         }
 
+    def state_of(self, run_id: str) -> tuple[str, str]:
+        """Type and name of a run's state, as in `("FAILED", "Failed")`."""
+        state = self._send("GET", f"/flow_runs/{run_id}")["state"]
+        return state["type"], state["name"]
+
     def mark_crashed(self, run_id: str, message: str) -> None:
         """Say of a run that its process is gone."""
         state = {"type": "CRASHED", "name": "Crashed", "message": message}

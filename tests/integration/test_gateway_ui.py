@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response
 
-from tests.browser import open_browser
+from tests.browser import open_browser, show
 from tests.rig.gateway import JENKINS, OPERATOR, SECRET, WORD, GatewayRig
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(300)]
-SLOW = 30_000
+SLOW = 60_000
 OPEN_WEBSOCKET = """
 ([path, token]) => new Promise((done) => {
   const socket = new WebSocket(location.origin.replace('http', 'ws') + path, ['prefect']);
@@ -54,8 +54,7 @@ def test_an_operator_sees_the_ui_without_a_second_question(
             refused.append(f"{response.request.method} {response.url}")
 
     page.on("response", look)
-    page.goto(f"{gateway.url}{home}")
-    expect(page.get_by_text("Work Pools").first).to_be_visible(timeout=SLOW)
+    show(page, f"{gateway.url}{home}", "Work Pools")
     assert not re.search(r"/login", page.url)
     for name in (
         "runs",
@@ -73,8 +72,7 @@ def test_an_operator_sees_the_ui_without_a_second_question(
 
 def test_an_operator_sees_blocks_and_no_secret_in_clear(gateway: GatewayRig, page: Page) -> None:
     """G12: the UI itself hides the value."""
-    page.goto(f"{gateway.url}/blocks")
-    expect(page.get_by_text(SECRET).first).to_be_visible(timeout=SLOW)
+    show(page, f"{gateway.url}/blocks", SECRET)
     assert gateway.canary not in page.content()
 
 

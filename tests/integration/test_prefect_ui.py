@@ -13,11 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from slipway.ledger import Kind
-from tests.browser import open_browser
+from tests.browser import open_browser, show
 from tests.rig.prefect_rig import App, PrefectRig
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(400)]
-SLOW = 30_000
+SLOW = 60_000
 HOSTILE = "<img src=x onerror=document.title=1>[x](javascript:1)"
 
 
@@ -98,21 +98,21 @@ def artifact(rig: PrefectRig, key: str, containing: str = "") -> str:
 
 
 def test_release_shows_its_environments(prefect_rig: PrefectRig, story: Story, page: Page) -> None:
-    page.goto(f"{prefect_rig.settings.prefect_url}/runs/flow-run/{story.release}")
     name = story.app.name
-    expect(page.get_by_text(f"release {name}").first).to_be_visible()
+    run = f"{prefect_rig.settings.prefect_url}/runs/flow-run/{story.release}"
+    show(page, run, f"release {name}")
     expect(page.get_by_text(f"app:{name}").first).to_be_visible()
     keep(page, "prefect-release")
     page.get_by_text("Subflow Runs", exact=True).click()
     for environment in ("dev", "stage", "prod"):
-        run = page.get_by_text(f"{environment}", exact=False).filter(has_text=f"deploy {name}")
-        expect(run.first).to_be_visible()
+        part = page.get_by_text(f"{environment}", exact=False).filter(has_text=f"deploy {name}")
+        expect(part.first).to_be_visible()
 
 
 def test_gate_shows_the_plan_and_one_field(
     prefect_rig: PrefectRig, story: Story, page: Page
 ) -> None:
-    page.goto(f"{prefect_rig.settings.prefect_url}/runs/flow-run/{story.waiting}")
+    show(page, f"{prefect_rig.settings.prefect_url}/runs/flow-run/{story.waiting}", "Resume")
     page.get_by_role("button", name="Resume").first.click()
     expect(page.get_by_text(f"Approve {story.app.name}/prod").first).to_be_visible()
     expect(page.get_by_text("slipway approve --app").first).to_be_visible()
@@ -121,7 +121,7 @@ def test_gate_shows_the_plan_and_one_field(
 
 
 def test_failure_is_explained(prefect_rig: PrefectRig, story: Story, page: Page) -> None:
-    page.goto(artifact(prefect_rig, f"release--{story.app.name}--dev", "failed"))
+    show(page, artifact(prefect_rig, f"release--{story.app.name}--dev", "failed"), "cause")
     for words in ("cause", "probe (runtime issue)", "next"):
         expect(page.get_by_text(words, exact=True).first).to_be_visible()
     keep(page, "prefect-failure")
@@ -131,7 +131,7 @@ def test_plan_is_a_difference_in_which_nothing_hostile_lives(
     prefect_rig: PrefectRig, story: Story, page: Page
 ) -> None:
     """G5: a config value full of markup is shown as the text it is."""
-    page.goto(artifact(prefect_rig, f"plan--{story.app.name}--stage", "onerror"))
+    show(page, artifact(prefect_rig, f"plan--{story.app.name}--stage", "onerror"), "VERSION")
     expect(page.get_by_role("cell", name="web.config.VERSION")).to_be_visible()
     expect(page.get_by_role("cell", name="<img src=x onerror").first).to_be_visible()
     assert page.locator("img[src='x']").count() == 0

@@ -11,11 +11,13 @@ from pydantic import SecretStr
 
 from slipway.appfile import AppFile, parse
 from slipway.approval import ApprovalRequest
+from slipway.cli.demo.flow_runs import COMPLETED, follow, run_id
 from slipway.cli.demo.people import REQUESTER, Approver, enrol_approver
 from slipway.cli.demo.running import Done, Runner
 from slipway.cli.demo.sources import WorkingCopy
 from slipway.cli.demo.telling import Teller
 from slipway.cli.demo.watching import Watcher
+from slipway.cli.prefect_api import PrefectApi
 from slipway.cli.stack.settings import StackSettings
 from slipway.cli.stack.variables import read_environment
 from slipway.directory_store import DirectoryStore
@@ -73,6 +75,11 @@ class Scene:
         return {**prefect, **read_environment(self.settings.build_environment)}
 
     @cached_property
+    def prefect(self) -> PrefectApi:
+        """The stack's Prefect server."""
+        return PrefectApi(self.settings.prefect_api, {}, None)
+
+    @cached_property
     def watcher(self) -> Watcher:
         """Tells what happens in the ledger, and lets the approver sign."""
         targets = [self.target(name) for name in self.appfile.environments]
@@ -118,14 +125,27 @@ class Scene:
         if told := news(line):
             self.teller.step(told)
 
-    def release(self, candidate: str, *, expect: int = 0, through: str | None = None) -> Done:
+    def release(
+        self, candidate: str, *, expect: str = COMPLETED, through: str | None = None
+    ) -> None:
         """Release through the worker and wait for its end; the ledger is told meanwhile."""
-        argv = ["prefect", "deployment", "run", "release/release"]
-        argv += ["--param", f"candidate={candidate}", "--param", f"requested_by={REQUESTER}"]
-        if through:
-            argv += ["--param", f"through={through}"]
+        parameters = {"candidate": candidate, "requested_by": REQUESTER}
+        self.run_flow(
+            "release", {**parameters, **({"through": through} if through else {})}, expect
+        )
+
+    def run_flow(self, flow: str, parameters: Mapping[str, str], expect: str = COMPLETED) -> None:
+        """Run the deployment of a flow by the worker, and follow ledger and run to its end.
+
+        Raises:
+            StepFailed: the run ended in another state type than expected, or not in time.
+        """
+        argv = ["prefect", "deployment", "run", f"{flow}/{flow}"]
+        for name, value in parameters.items():
+            argv += ["--param", f"{name}={value}"]
         self.watcher.skip()
-        return self.runner.run([*argv, "--watch"], self.runtime, expect=[expect], look=self.watcher)
+        started = self.runner.run(argv, self.runtime, look=self.watcher)
+        follow(self.prefect, run_id(started.output), self.watcher, self.teller.step, expect)
 
     def slipway(self, *argv: str) -> Done:
         """One command of the operator; what it prints is shown."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slipway.cli.demo.flow_runs import FAILED
 from slipway.cli.demo.scene import Scene, short
 from slipway.cli.demo.traffic import Traffic
 from slipway.cli.stack.prefect import SERVER, Prefect
@@ -81,7 +82,7 @@ class Story:
         self._chapter("A release turns ready, then breaks: it goes back by itself")
         self.scene.source.overlay("broken", "Show exchange rates")
         bad = self.scene.integrate()
-        self.scene.release(bad, expect=1)
+        self.scene.release(bad, expect=FAILED)
         for environment in self.scene.appfile.environments:
             self._serves(environment, self.better)
         self._explain()
@@ -107,10 +108,7 @@ class Story:
         """The drill: N to N-1, verify, back to N, verify."""
         self._chapter(f"The way back is rehearsed in {DRILLED}")
         target = self.scene.target(DRILLED)
-        argv = ["prefect", "deployment", "run", "rollback_drill/rollback_drill"]
-        argv += ["--param", f"app={target.app}", "--param", f"environment={DRILLED}", "--watch"]
-        self.scene.watcher.skip()
-        self.scene.runner.run(argv, self.scene.runtime, look=self.scene.watcher)
+        self.scene.run_flow("rollback_drill", {"app": target.app, "environment": DRILLED})
         drill = self.scene.watcher.last(Kind.DRILL)
         millis, budget = drill["restore_millis"], drill["budget_millis"]
         self._serves(DRILLED, self.better)
