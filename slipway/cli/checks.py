@@ -49,13 +49,19 @@ def ask(name: str, question: Question, *, needed: bool = True) -> Check:
         return Check(name=name, state=state, found=str(error), next_step=error.next_step)
 
 
-def all_checks(settings: RuntimeSettings) -> list[Check]:
-    """Every check, those that each command needs first."""
+def all_checks(settings: RuntimeSettings, cluster: Sequence[Check] | None = None) -> list[Check]:
+    """Every check, those that each command needs first.
+
+    Args:
+        cluster: its lines, where one is used; then only some apps need a Docker engine.
+    """
+    on_engine = cluster is None
     return [
         ask("python", python),
         ask("ledger", lambda: ledger(settings.ledger_folder)),
-        ask("docker engine", lambda: engine(settings.docker_host)),
-        ask("proxy image", lambda: proxy_image(settings.docker_host)),
+        *(cluster or ()),
+        ask("docker engine", lambda: engine(settings.docker_host), needed=on_engine),
+        ask("proxy image", lambda: proxy_image(settings.docker_host), needed=on_engine),
         ask("registry", registry, needed=False),
         ask("prefect server", prefect, needed=False),
         ask("allowed signers", lambda: signers(settings.allowed_signers_file), needed=False),

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from slipway.cli.checks import Check, State, all_checks, is_healthy
+from slipway.cli.cluster_checks import checks_of
 from slipway.cli.options import Json
 from slipway.errors import BadInput, Unreachable
 from slipway.settings import RuntimeSettings
@@ -19,12 +20,21 @@ def doctor(
     deploys_with: Annotated[
         list[str] | None, typer.Option("--with", help="kubectl, helm, aws: the agent needs it too.")
     ] = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option("--namespace", help="Ask for the permissions there; by default as released."),
+    ] = None,
+    charts: Annotated[bool, typer.Option("--charts", help="Helm is needed too.")] = False,
     json: Json = False,
 ) -> None:
     """Check this machine and what it reaches. Exit code 8 where something needed is missing."""
     if deploys_with and not agent:
         raise BadInput("--with is for agents", next_step="slipway doctor --agent --with ...")
-    checks = _agent_checks(deploys_with or []) if agent else all_checks(RuntimeSettings())
+    if agent:
+        checks = _agent_checks(deploys_with or [])
+    else:
+        settings = RuntimeSettings()
+        checks = all_checks(settings, checks_of(settings, namespace or [], charts=charts))
     if json:
         emit_json([check.model_dump(mode="json") for check in checks])
     else:
