@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     for act in ("up", "down", "status"):
         acts.add_parser(act).add_argument("folder", nargs="?", type=Path, default=folder)
     tools = acts.add_parser("tools", help="build programs of the field into the cache")
-    tools.add_argument("names", nargs="+", choices=sorted(MODULES))
+    tools.add_argument("names", nargs="+", choices=sorted({*MODULES, "kyverno"}))
     acts.add_parser("ready")
     acts.add_parser("release")
     return made

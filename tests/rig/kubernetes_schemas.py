@@ -51,6 +51,12 @@ class Operator:
     file: str
 
 
+KYVERNO = Operator(
+    "github.com/kyverno/kyverno",
+    "v1.19.1",
+    "h1:/MkgFii3/VlQfKR1JpC9tVwNNVNQTt2S4U6qCsafsTU=",
+    "config/crds/policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
+)
 OPERATORS = (
     Operator(
         "github.com/kedacore/keda/v2",
@@ -58,12 +64,7 @@ OPERATORS = (
         "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=",
         "config/crd/bases/keda.sh_scaledobjects.yaml",
     ),
-    Operator(
-        "github.com/kyverno/kyverno",
-        "v1.19.1",
-        "h1:/MkgFii3/VlQfKR1JpC9tVwNNVNQTt2S4U6qCsafsTU=",
-        "config/crds/policies.kyverno.io/policies.kyverno.io_validatingpolicies.yaml",
-    ),
+    KYVERNO,
 )
 
 

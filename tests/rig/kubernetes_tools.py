@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.cluster.cache import cluster_cache, make_once
 from tests.cluster.golang import find_go, run_go
+from tests.rig.kubernetes_schemas import KYVERNO, downloaded
 
 MODULES = {
     "helm3": "helm.sh/helm/v3/cmd/helm@v3.22.0",
@@ -13,11 +14,13 @@ MODULES = {
 
 
 def tool(name: str) -> Path:
-    """The program; the first time takes seconds for kubeconform, minutes for Helm.
+    """The program; the first time takes seconds for kubeconform, minutes for Helm and Kyverno.
 
     Raises:
         Unreachable: no Go, or no module proxy.
     """
+    if name == "kyverno":
+        return kyverno()
     module = MODULES[name]
     path, _, version = module.partition("@")
 
@@ -27,3 +30,18 @@ def tool(name: str) -> Path:
         run_go(find_go(cluster_cache()), folder, *arguments, extra=extra)
 
     return make_once(cluster_cache() / "tools" / f"{name}-{version}", make) / Path(path).name
+
+
+def kyverno() -> Path:
+    """Kyverno's command line, out of the operator's module whose policies are held to its schema.
+
+    Its go.mod replaces a module, which `go install` refuses; so it is built in its own tree.
+    """
+
+    def make(folder: Path) -> None:
+        flags = ["-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=-s -w", f"-o={folder}/"]
+        go, tree = find_go(cluster_cache()), downloaded(KYVERNO)
+        run_go(go, tree, "build", *flags, "./cmd/cli/kubectl-kyverno")
+
+    made = make_once(cluster_cache() / "tools" / f"kyverno-{KYVERNO.version}", make)
+    return made / "kubectl-kyverno"
