@@ -22,7 +22,7 @@ down: venv ## stop the local stack; nothing is left behind
 	@$(bin)/slipway down --apps $(ARGS)
 
 test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins,kubernetes chooses, WORKERS=0 takes one process, ARGS='-k word' goes to pytest
-	@$(bin)/python -m pytest --lanes="$(LANES)" --numprocesses="$(WORKERS)" $(ARGS)
+	@$(bin)/python -m tests --lanes="$(LANES)" --numprocesses="$(WORKERS)" $(ARGS)
 
 check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)
 	@$(bin)/python scripts/check.py $(ONLY)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -49,6 +50,7 @@ clean_environment()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--lanes", default=",".join(LANES), help="comma-separated: %(default)s")
+    parser.addoption("--failed-to", type=Path, help="a file that gets the names of what failed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -127,11 +129,16 @@ def pytest_terminal_summary(
 ) -> None:
     """One line for each chosen lane, before pytest's own last line."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in chosen(config.option.lanes)}
+    failed: dict[str, None] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
+            if outcome in {"failed", "error"}:
+                failed[report.nodeid] = None
             lane = dict(getattr(report, "user_properties", ())).get("lane", UNIT)
             counts.get(lane, Counter())[outcome] += 1
     terminalreporter.section("lanes")
     for name, count in counts.items():
         words = ", ".join(f"{number} {outcome}" for outcome, number in count.items())
         terminalreporter.write_line(f"{name:10} {words or 'no test ran'}")
+    if listed := config.option.failed_to:
+        listed.write_text("".join(f"{name}\n" for name in failed))
