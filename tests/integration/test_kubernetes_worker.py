@@ -4,34 +4,44 @@ import base64
 import hashlib
 import json
 import os
-import time
+import re
+import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import docker
-import httpx
 import pytest
-import yaml
 from prefect.blocks.system import Secret
 
-from slipway.canonical import JsonObject
+from blocks.builders.inputs import BuiltImage
+from flows.scan import scan
 from slipway.cli.stack.images import push_image
+from slipway.names import Reference
+from slipway.scan import judge
+from slipway.scan_policy import ScanPolicy
 from tests.cluster import registries
+from tests.rig.build_world import BuildWorld
 from tests.rig.docker_rig import CREDENTIALS
 from tests.rig.kubernetes_rig import Cluster
+from tests.rig.kubernetes_runner import Runner
 from tests.rig.kubernetes_site import Site
-from tests.rig.prefect_api import AUTH, PrefectApi, prefect_api
+from tests.rig.kubernetes_tools import tool
+from tests.rig.prefect_api import AUTH, prefect_api
 from tests.rig.worker_image import WORKER, build_worker
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 
 FLOW = Path(__file__).parents[1] / "rig" / "reads_runtime.py"
-POOL = "slipway-dev"
 USER = 65532
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+HARDENED: dict[str, Any] = {
+    "network_mode": "none",
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "remove": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,126 +71,6 @@ def site(cluster: Cluster) -> Iterator[Site]:
         yield made.up()
     finally:
         made.down()
-
-
-@dataclass
-class Runner:
-    """The runner's namespace of dev with a worker in it, and the Prefect server outside."""
-
-    site: Site
-    api: PrefectApi
-    image: str
-    state: Path
-    values: dict[str, str]
-
-    @property
-    def cluster(self) -> Cluster:
-        return self.site.cluster
-
-    @property
-    def namespace(self) -> str:
-        return self.site.namespace("runner dev")
-
-    @property
-    def reachable(self) -> str:
-        """The API's address for pods."""
-        return self.api.url.replace("127.0.0.1", self.cluster.own.host_address)
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        with httpx.Client(base_url=self.api.url, auth=tuple(AUTH.split(":")), timeout=30) as api:
-            answer = api.request(method, path, json=body)
-        assert answer.is_success, f"{path}: {answer.text[:500]}"
-        return answer.json() if answer.content else None
-
-    def make(self) -> "Runner":
-        """Everything of docker/worker: secrets, state, pool, worker."""
-        self.cluster.apply(*self.prerequisites(), namespace=self.namespace)
-        template = json.loads((WORKER / "base-job-template.json").read_text())
-        properties = template["variables"]["properties"]
-        properties["namespace"]["default"] = self.namespace
-        properties["image"]["default"] = self.image
-        pool = {"name": POOL, "type": "kubernetes", "base_job_template": template}
-        self.call("POST", "/work_pools/", pool)
-        self.cluster.apply(self.worker())
-        return self
-
-    def prerequisites(self) -> list[JsonObject]:
-        secrets = {"slipway-runtime": self.values, "prefect-api": {"auth-string": AUTH}}
-        made: list[JsonObject] = [
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name},
-                "stringData": values,
-            }
-            for name, values in secrets.items()
-        ]
-        volume = f"state-{self.site.suffix}"
-        size: JsonObject = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
-        disk = {**size, "capacity": {"storage": "1Gi"}, "hostPath": {"path": str(self.state)}}
-        claim = {**size, "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}}
-        v1 = {"apiVersion": "v1"}
-        return [
-            *made,
-            {**v1, "kind": "PersistentVolume", "metadata": {"name": volume}, "spec": disk},
-            {
-                **v1,
-                "kind": "PersistentVolumeClaim",
-                "metadata": {"name": "slipway-state"},
-                "spec": claim,
-            },
-        ]
-
-    def worker(self) -> JsonObject:
-        """The shipped Deployment with this site's namespace, address and image."""
-        text = (WORKER / "worker.yaml").read_text()
-        made = yaml.safe_load(text.replace("value: slipway-dev", f"value: {self.namespace}"))
-        made["metadata"]["namespace"] = self.namespace
-        (container,) = made["spec"]["template"]["spec"]["containers"]
-        container["image"] = self.image
-        (address,) = [one for one in container["env"] if one["name"] == "PREFECT_API_URL"]
-        address["value"] = self.reachable
-        return dict(made)
-
-    def run(self, entrypoint: str, **parameters: str) -> JsonObject:
-        """A run of that flow through the pool, and the state in which it ended."""
-        name = entrypoint.rpartition(".")[2]
-        flow = self.call("POST", "/flows/", {"name": name})
-        deployment = {
-            "name": name,
-            "flow_id": flow["id"],
-            "entrypoint": entrypoint,
-            "work_pool_name": POOL,
-            "pull_steps": [],
-            "enforce_parameter_schema": False,
-        }
-        made = self.call("POST", "/deployments/", deployment)
-        body = {"parameters": parameters}
-        run = self.call("POST", f"/deployments/{made['id']}/create_flow_run", body)
-        state = {"type": "SCHEDULED"}
-        self.await_(lambda: state.update(self.state_of(run["id"])) or state["type"] in ENDED)
-        return {"run": run["id"], **state}
-
-    def state_of(self, run: str) -> JsonObject:
-        return dict(self.call("GET", f"/flow_runs/{run}")["state"])
-
-    def await_(self, done: Callable[[], bool], seconds: float = 150) -> None:
-        until = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < until, self.told()
-            time.sleep(0.5)
-
-    def told(self) -> str:
-        """What the namespace says when something does not come."""
-        pods = self.cluster.kubectl("get", "pods,jobs,events", namespace=self.namespace)
-        logs = self.cluster.kubectl(
-            "logs", "deployment/slipway-worker", "--tail=30", namespace=self.namespace
-        )
-        return f"{pods}\n{logs}"
-
-    def jobs(self) -> list[JsonObject]:
-        told = self.cluster.kubectl("get", "jobs", "--output=json", namespace=self.namespace)
-        return list(json.loads(told)["items"])
 
 
 @pytest.fixture(scope="module")
@@ -238,25 +128,70 @@ async def test_a_flow_runs_as_a_job_and_reads_its_runtime_secrets_there(runner: 
         assert base64.b64encode(secret.encode()).decode() not in shown
 
 
-def test_a_shipped_flow_runs_from_the_image(runner: Runner) -> None:
-    """S0-06: with a read-only root, as nobody, with nothing on record yet."""
+def test_a_shipped_flow_runs_and_the_worker_is_forbidden_nothing(runner: Runner) -> None:
+    """S0-06, G13: a read-only root, nobody's account; the shipped Role holds all it asks for."""
     ended = runner.run("flows.audit_secrets.audit_secrets")
     assert ended["type"] == "COMPLETED", f"{ended}\n{runner.told()}"
+    log = runner.log()
+    assert ended["run"] in log
+    refused = re.compile(r"forbidden|cannot (get|list|watch)|\b403\b", re.IGNORECASE)
+    assert [line for line in log.splitlines() if refused.search(line)] == []
+
+
+async def test_our_own_scan_lets_the_image_pass(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S1-21, G12: the scan flow as for any image, straight from the registry; default policy."""
+    agent = BuildWorld(runner.cluster.images, tmp_path)
+    for name, value in agent.variables.items():
+        monkeypatch.setenv(name, value)
+    reference = Reference(*runner.image.split("@"))
+    engine = runner.cluster.images.engine
+    image = BuiltImage(
+        name="worker",
+        path=reference.path,
+        key_tag="test",
+        image_id=str(engine.images.get(runner.image).id),
+        digest=reference.digest,
+    )
+    with runner.api.used():
+        scanned = (await scan("slipway", [image]))["worker"]
+    assert {"prefect", "kubernetes", "openssh-client"} <= {
+        part["name"] for part in scanned.sbom["components"]
+    }
+    report = scanned.findings.report("worker", reference, scanned.database)
+    assert judge(report, ScanPolicy(), datetime.now(UTC).date()).reasons == ()
 
 
 def test_the_image_holds_no_tool_to_install_more(image: str) -> None:
     """G12: no package manager; Prefect and Slipway answer without any network."""
     engine = docker.from_env()
-    hardened = {"network_mode": "none", "read_only": True, "cap_drop": ["ALL"], "remove": True}
     try:
         for command in ("prefect version", "slipway --help"):
             argv = command.split()
-            said = engine.containers.run(image, argv, tmpfs={"/tmp": "mode=1777"}, **hardened)
+            said = engine.containers.run(image, argv, tmpfs={"/tmp": "mode=1777"}, **HARDENED)
             assert said
         config = engine.images.get(image).attrs["Config"]
         assert config["User"] == f"{USER}:{USER}"
         assert not [entry for entry in config["Env"] if "PASSWORD" in entry or "AUTH" in entry]
     finally:
+        engine.close()
+
+
+def test_helm_is_one_layer_more(image: str, tmp_path: Path) -> None:
+    """S1-14: the shipped image has none, as few apps have charts; where one has, it is added."""
+    engine = docker.from_env()
+    shutil.copy(tool("helm4"), tmp_path / "helm")
+    lines = (f"FROM {image}", "COPY --chown=0:0 helm /opt/slipway/bin/helm")
+    (tmp_path / "Dockerfile").write_text("\n".join(lines))
+    asked = ["python3", "-c", "import shutil; print(shutil.which('helm'))"]
+    with_helm = str(engine.images.build(path=str(tmp_path), rm=True)[0].id)
+    try:
+        assert engine.containers.run(image, asked, **HARDENED).strip() == b"None"
+        said = engine.containers.run(with_helm, ["helm", "version", "--short"], **HARDENED)
+        assert said.startswith(b"v4.")
+    finally:
+        engine.images.remove(with_helm, force=True)
         engine.close()
 
 
