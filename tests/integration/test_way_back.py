@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from slipway.ledger import Kind
 from tests.rig.docker_rig import remove_target
 from tests.rig.shells import Shell
 
@@ -25,6 +26,22 @@ def test_rollbacks_never_return_to_what_was_left(shell: Shell) -> None:
     said = shell.run("rollback", app.name, "dev", code=3)
     assert "no verified release to roll back to" in said
     assert app.answer("dev") == "one"
+
+
+def test_what_was_rolled_back_comes_again_only_when_asked_for(shell: Shell) -> None:
+    """D10, N14: the same trigger is refused with the reason; `--again` brings it in, on record."""
+    app = shell.app
+    two = app.candidate("two")
+    shell.run("deploy", app.candidate("one"), "dev")
+    shell.run("deploy", two, "dev")
+    shell.run("rollback", app.name, "dev", "--reason", "slow checkout")
+    said = shell.run("deploy", two, "dev", code=3)
+    assert "rolled back: slow checkout" in said
+    assert "--again" in said
+    assert app.answer("dev") == "one"
+    shell.run("deploy", two, "dev", "--again")
+    assert app.answer("dev") == "two"
+    assert any(record.kind is Kind.PARDON for record in app.ledger("dev").records())
 
 
 def test_a_target_that_went_bad_falls_to_the_release_before(shell: Shell) -> None:

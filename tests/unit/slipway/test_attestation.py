@@ -215,7 +215,7 @@ def test_a_verdict_of_another_policy_does_not_count():
     [(31, "it is 31 days old, allowed are 30"), (6, "suppression of CVE-7 ended 2026-06-20")],
 )
 def test_a_verdict_ends(days, says):
-    """F7, N15: what was true at the scan is checked again on the day of the release."""
+    """F6, F7, N15: what was true at the scan is checked again on the day of the release."""
     built = candidate()
     finding = ["CVE-7"] if days < 30 else []
     found = statements(built, api=verdict(built, "api", finding))
