@@ -30,6 +30,7 @@ from slipway.appfile_fields import (
     UrlPath,
     UserId,
 )
+from slipway.canary import Canary
 from slipway.canonical import JsonObject
 from slipway.names import ConfigKey, Name
 from slipway.quantities import Cpus, Duration, Memory, format_duration
@@ -41,7 +42,7 @@ SCHEMA_ID = "urn:slipway:schema:appfile:v1"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Config = Annotated[dict[ConfigKey, ConfigValue], Field(max_length=200)]
 Values = Annotated[dict[Annotated[str, Field(min_length=1)], JsonValue], Field(max_length=200)]
-Strategy: TypeAlias = Literal["rolling", "recreate", "blue-green"]
+Strategy: TypeAlias = Literal["rolling", "recreate", "blue-green", "canary"]
 
 
 class Image(Section):
@@ -154,6 +155,7 @@ class Environment(Section):
     """Environment variables; they win over those of the app and of the image."""
     strategy: Strategy | None = None
     """How traffic moves to the new release; `rolling` by default on Kubernetes, else blue-green."""
+    canary: Canary = Canary()
     gate: Gate = Gate()
     """By default one approval within 10m for stage, within 30m for prod, none elsewhere."""
     after: Name | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from slipway import chart_values
 from slipway.appfile_errors import Problem, closest
 from slipway.appfile_fields import on_kubernetes
+from slipway.appfile_strategies import SIDE_BY_SIDE, taken_names, weights
 from slipway.canonical import Json
 from slipway.strict_yaml import Path
 
@@ -181,7 +182,7 @@ def _platforms(appfile: "AppFile") -> Iterator[Problem]:
                 ("environments", name, "strategy"),
                 f"not a strategy of platform {environment.platform}",
                 found=environment.strategy,
-                allowed="blue-green; on Kubernetes rolling and recreate as well",
+                allowed="blue-green; on Kubernetes rolling, recreate and canary as well",
             )
 
 
@@ -191,10 +192,13 @@ def _strategies(appfile: "AppFile") -> Iterator[Problem]:
         folders = folders_of(appfile, environment)
         used = next((key for key in FOLDERS if folders[key]), None)
         on_cluster = on_kubernetes(environment.platform)
-        if used and on_cluster and environment.strategy == "blue-green":
-            path = ("environments", name, "strategy")
+        path: Path = ("environments", name, "strategy")
+        strategy = environment.strategy
+        if used and on_cluster and strategy in SIDE_BY_SIDE:
             what = f"not a strategy for {_MANY[used]}, which are applied in place"
-            yield Problem(path, what, "blue-green", "rolling, recreate")
+            yield Problem(path, what, strategy, "rolling, recreate")
+        elif on_cluster and strategy in SIDE_BY_SIDE:
+            yield from taken_names(appfile, front_of(appfile), strategy, path)
 
 
 def _folders(appfile: "AppFile") -> Iterator[Problem]:
@@ -271,6 +275,7 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _ports,
     _platforms,
     _strategies,
+    weights,
     _folders,
     _values,
     _namespaces,

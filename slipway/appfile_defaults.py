@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.appfile_checks import default_namespace, folders_of, front_of
 from slipway.appfile_fields import on_kubernetes
+from slipway.canary import DEFAULT
 from slipway.chart_values import merged
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ def _platform(appfile: "AppFile", name: str, environment: "Environment") -> dict
     if not on_kubernetes(environment.platform):
         return {"strategy": environment.strategy or "blue-green"}
     folders = folders_of(appfile, environment)
+    has_default = environment.strategy == "canary" and not environment.canary.steps
     return {
         "strategy": environment.strategy or "rolling",
+        "canary": DEFAULT if has_default else environment.canary,
         "namespace": environment.namespace or default_namespace(appfile.app, name),
         "service_account": environment.service_account or appfile.app,
         "values": merged(appfile.values, environment.values) if folders["chart"] else {},

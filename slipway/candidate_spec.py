@@ -17,6 +17,7 @@ from slipway.release import (
     Resources,
     ServiceSpec,
     Target,
+    Weight,
 )
 
 
@@ -97,6 +98,9 @@ def _kubernetes(place: Environment, bundle: bytes | None) -> KubernetesSpec | No
         manifests=digest if place.manifests else None,
         chart=digest if place.chart else None,
         values=place.values,
+        canary=tuple(
+            Weight(weight=step.weight, hold_millis=millis(step.hold)) for step in place.canary.steps
+        ),
     )
 
 

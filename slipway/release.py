@@ -87,6 +87,13 @@ class ServiceSpec(Frozen):
         return self.image.partition("@")[2]
 
 
+class Weight(Frozen):
+    """One step of a canary: percent of the traffic, and how long it is watched there."""
+
+    weight: Annotated[int, Field(ge=1, le=99)]
+    hold_millis: Annotated[int, Field(ge=0)]
+
+
 class KubernetesSpec(Frozen):
     """Where on a cluster a release runs, and as whom; neither is secret.
 
@@ -96,6 +103,7 @@ class KubernetesSpec(Frozen):
             The bytes lie beside the ledger under this digest.
         values: of the chart, references not filled in (slipway.chart_values); absent from what is
             written where there are none, so that ids on record stay as they are.
+        canary: rising weights of strategy `canary`; absent like values where there are none.
     """
 
     namespace: Namespace
@@ -103,12 +111,14 @@ class KubernetesSpec(Frozen):
     manifests: Digest | None = None
     chart: Digest | None = None
     values: dict[str, JsonValue] = {}
+    canary: tuple[Weight, ...] = ()
 
     @model_serializer(mode="wrap")
-    def _without_values_where_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = written(self)
-        if not self.values:
-            del value["values"]
+        for key in ("values", "canary"):
+            if not value[key]:
+                del value[key]
         return value
 
 

@@ -17,6 +17,7 @@ from blocks.platforms import (
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, path_of
+from blocks.platforms.kubernetes_canary import ForwardCanary
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_helm_steps import (
@@ -151,7 +152,8 @@ class KubernetesPlatform:
         if manifests and self.bundles:
             whole = (self._settings(), spec, previous, manifests, self.bundles)
             return ForwardManifests(*whole).steps()
-        return Forward(self._settings(), spec, previous).steps()
+        way = ForwardCanary if spec.strategy == names.CANARY else Forward
+        return way(self._settings(), spec, previous).steps()
 
     def retire(self, target: Target, keep: Sequence[ReleaseSpec]) -> Sequence[Step]:
         """See Platform."""

@@ -91,7 +91,7 @@ def _settings(deployment: JsonObject) -> dict[str, str]:
         (metadata.get("annotations") or {}).get(names.SETTINGS) or "{}"
     )
     kind = STRATEGIES.get(deployment["spec"]["strategy"]["type"], "unknown")
-    if settings.get("strategy") != names.BLUE_GREEN or kind != "rolling":
+    if settings.get("strategy") not in (names.BLUE_GREEN, names.CANARY) or kind != "rolling":
         settings["strategy"] = kind
     account = str(template.get("serviceAccountName") or "default")
     return {**settings, "namespace": metadata["namespace"], "service_account": account}

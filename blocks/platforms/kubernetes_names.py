@@ -21,7 +21,10 @@ RECORD = "slipway.dev/record"
 TRIED_BY = "slipway.dev/tried-by"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "slipway"
+TRACK = "slipway.dev/track"
 BLUE_GREEN = "blue-green"
+CANARY = "canary"
+PREVIEW = "preview"
 
 
 def default_namespace(target: Target) -> str:
@@ -46,6 +49,21 @@ def lease_name(target: Target) -> str:
 def deployment_name(spec: ReleaseSpec, service: ServiceSpec) -> str:
     """Two colours stand beside each other, so there each release has a name of its own."""
     return f"{service.name}-{spec.id}" if spec.strategy == BLUE_GREEN else service.name
+
+
+def canary_name(service: ServiceSpec) -> str:
+    """The Deployment beside the stable one, of whichever release comes in."""
+    return f"{service.name}-{CANARY}"
+
+
+def preview_name(spec: ReleaseSpec) -> str:
+    """The Service that shows a release before it gets traffic, or all of it."""
+    return f"{spec.front}-{PREVIEW}"
+
+
+def has_preview(spec: ReleaseSpec) -> bool:
+    """Whether two releases may stand side by side."""
+    return spec.strategy in (BLUE_GREEN, CANARY)
 
 
 def config_name(service: ServiceSpec) -> str:

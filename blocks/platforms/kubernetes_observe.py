@@ -66,8 +66,10 @@ def with_applied(cluster: Cluster, seen: Seen, target: Target, namespace: str) -
 
 
 def own(seen: Seen, release: str) -> Seen:
-    """Without workloads of another release: they are removed once this one counts as good. Pure."""
-    return replace(seen, deployments=tuple(d for d in seen.deployments if release_of(d) == release))
+    """Without what stands beside the release: it goes once this one counts as good. Pure."""
+    deployments = (d for d in seen.deployments if release_of(d) == release and not is_canary(d))
+    services = (s for s in seen.services if not is_preview(s))
+    return replace(seen, deployments=tuple(deployments), services=tuple(services))
 
 
 def observation(seen: Seen, bundles: Bundles | None = None) -> Observation:
@@ -87,7 +89,25 @@ def observation(seen: Seen, bundles: Bundles | None = None) -> Observation:
         {config["metadata"]["name"]: config for config in seen.configs},
         running_digests(seen.pods, serving),
     )
+    fields |= beside(seen, serving) if serving else {}
     return Observation(fields=fields, revision=revision(seen), serving=serving)
+
+
+def beside(seen: Seen, serving: str) -> dict[str, str]:
+    """Canaries that stand, and a preview that shows another release than serves. Pure.
+
+    No release that is settled has such a field, so a drift watch tells of what was left.
+    """
+    fields = {
+        f"{made['metadata']['labels'].get(names.SERVICE)}.canary": f"release {release_of(made)}"
+        for made in seen.deployments
+        if is_canary(made)
+    }
+    for made in filter(is_preview, seen.services):
+        shown = (made["spec"].get("selector") or {}).get(names.RELEASE, "any")
+        if shown != serving:
+            fields["preview"] = f"release {shown}"
+    return fields
 
 
 def applied_fields(seen: Seen, spec: ReleaseSpec, bundles: Bundles | None) -> dict[str, str]:
@@ -114,21 +134,37 @@ def applied_revision(seen: Seen, fields: Mapping[str, str]) -> str:
 
 
 def of_release(deployments: Sequence[JsonObject], serving: str) -> list[JsonObject]:
-    """The workloads behind what serves: the one colour, or those changed in place. Pure."""
+    """The stable set of what serves: the one colour, or what was changed in place. Pure."""
     return [
         deployment
         for deployment in deployments
+        if not is_canary(deployment)
         if names.RELEASE not in deployment["spec"]["selector"]["matchLabels"]
         or release_of(deployment) == serving
     ]
 
 
+def is_canary(made: JsonObject) -> bool:
+    """Whether the workload or pod takes a share of the traffic beside the stable set. Pure."""
+    return (made["metadata"].get("labels") or {}).get(names.TRACK) == names.CANARY
+
+
+def is_preview(made: JsonObject) -> bool:
+    """Whether the Service leads to one release, wherever the traffic goes. Pure."""
+    return (made["metadata"].get("labels") or {}).get(names.TRACK) == names.PREVIEW
+
+
 def serving_id(seen: Seen) -> str | None:
-    """The release of the ready pods behind the front Service; the most where several are. Pure."""
+    """The release of the ready pods behind the front Service; the most where several are. Pure.
+
+    A canary's count only where no pod of a stable set is ready.
+    """
     front = front_service(seen)
     if front is None:
         return None
-    behind = Counter(release_of(pod) for pod in ready_behind(front, seen.pods))
+    ready = ready_behind(front, seen.pods)
+    stable = [pod for pod in ready if not is_canary(pod)]
+    behind = Counter(release_of(pod) for pod in stable or ready)
     return max(sorted(behind), key=lambda release: behind[release]) if behind else None
 
 

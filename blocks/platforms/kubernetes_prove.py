@@ -15,7 +15,12 @@ from blocks.platforms.kubernetes_owners import (
     refuse_foreign,
 )
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
-from blocks.platforms.kubernetes_supporting import config_map, services, supporting_objects
+from blocks.platforms.kubernetes_supporting import (
+    config_map,
+    previews,
+    services,
+    supporting_objects,
+)
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
@@ -199,7 +204,7 @@ def every_object(spec: ReleaseSpec, candidate: str) -> list[JsonObject]:
     configs = [config_map(spec, service) for service in spec.services if service.config]
     workloads = [deployment(spec, service, candidate) for service in spec.services]
     applied = [made for made in supporting_objects(spec) if made["kind"] != "ServiceAccount"]
-    return [*applied, *configs, *workloads, *services(spec)]
+    return [*applied, *configs, *workloads, *services(spec), *previews(spec)]
 
 
 def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> list[str]:

@@ -6,7 +6,7 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster, path_of
 from blocks.platforms.kubernetes_fence import FENCED, Writer
 from blocks.platforms.kubernetes_manifests import SETTLING, Manifests
-from blocks.platforms.kubernetes_observe import release_of
+from blocks.platforms.kubernetes_observe import is_canary, release_of
 from blocks.platforms.kubernetes_records import with_recorded
 from blocks.platforms.kubernetes_resources import known
 from slipway.canonical import JsonObject
@@ -76,11 +76,14 @@ def find_replaced(cluster: Cluster, spec: ReleaseSpec) -> Places:
 
 
 def is_replaced(workload: JsonObject, front: JsonObject, release: str) -> bool:
-    """Whether a workload is of another release and its pods are behind the Service. Pure."""
+    """Whether a workload is of another release, and its pods are behind the Service. Pure.
+
+    A canary counts as well where its own service is not the front one.
+    """
     labels = workload["spec"]["template"]["metadata"].get("labels") or {}
     selector = front["spec"].get("selector") or {}
     is_behind = bool(selector) and selector.items() <= labels.items()
-    return is_behind and release_of(workload) != release
+    return (is_behind or is_canary(workload)) and release_of(workload) != release
 
 
 def is_derived(made: JsonObject) -> bool:
@@ -121,6 +124,8 @@ def _generated(spec: ReleaseSpec, *, serves: bool) -> Iterator[tuple[str, str]]:
             yield "Service", service.name
         if service.replicas > 1:
             yield "PodDisruptionBudget", service.name
+    if serves and names.has_preview(spec):
+        yield "Service", names.preview_name(spec)
 
 
 def remove(writer: Writer, found: Places) -> list[str]:

@@ -10,18 +10,21 @@ from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal
 from blocks.platforms.kubernetes_fence import Writer, Written
 from blocks.platforms.kubernetes_observe import addresses, release_of
+from blocks.platforms.kubernetes_preview import try_out
 from blocks.platforms.kubernetes_prove import ProveImage
 from blocks.platforms.kubernetes_quota import refuse_full
 from blocks.platforms.kubernetes_settle import Place, settle
 from blocks.platforms.kubernetes_supporting import (
     config_map,
     namespace,
+    previews,
     secret,
     service_account,
     services,
     supporting_objects,
 )
 from blocks.platforms.kubernetes_workload import deployment
+from slipway.canary import canary_pods
 from slipway.canonical import JsonObject
 from slipway.errors import StepFailed
 from slipway.platform import Stage, Step, StepContext
@@ -76,10 +79,17 @@ class Forward:
             ("config and secrets written", Stage.APPLY, self.versions_written),
             ("workloads applied", Stage.APPLY, self.workloads_applied),
             ("rollout complete", Stage.SETTLE, self.rollout_complete),
+            *self._before_traffic(),
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
             ("release verified", Stage.VERIFY, self.release_verified),
         ]
         return [step_of(self.settings, *act) for act in acts]
+
+    def _before_traffic(self) -> list[tuple[str, Stage, Act]]:
+        """A colour is tried out before it serves; a way back goes to one that has served."""
+        if self.previous is None or self.spec.strategy != names.BLUE_GREEN:
+            return []
+        return [("preview verified", Stage.VERIFY, self.preview_verified)]
 
     def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
         made = ensure_namespace(cluster, namespace(self.spec), context)
@@ -132,10 +142,14 @@ class Forward:
         made = [m for m in supporting_objects(self.spec) if m["kind"] != "ServiceAccount"]
         workloads = [deployment(self.spec, s, context.candidate) for s in self.spec.services]
         absent = [s for s in self._behind() if cluster.find(path_for(s)) is None]
-        return self._apply(cluster, context, [*made, *absent, *workloads])
+        wanted = [*made, *absent, *workloads, *previews(self.spec)]
+        return self._apply(cluster, context, wanted)
 
     def rollout_complete(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return settle(Place(cluster, self.spec), context)
+
+    def preview_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return try_out(Place(cluster, self.spec), context, 0)
 
     def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
         applied = self._apply(cluster, context, services(self.spec))
@@ -224,7 +238,10 @@ def surge(spec: ReleaseSpec, service: ServiceSpec, releases: Mapping[str, str]) 
     found = releases.get(names.deployment_name(spec, service))
     if found is None:
         return service.replicas
-    return 0 if found == spec.id or spec.strategy == "recreate" else 1
+    if found == spec.id or spec.strategy == "recreate":
+        return 0
+    weights = spec.kubernetes.canary if spec.kubernetes else ()
+    return 1 + max((canary_pods(service.replicas, one.weight) for one in weights), default=0)
 
 
 def step_of(settings: Settings, name: str, stage: Stage, act: Act) -> Step:

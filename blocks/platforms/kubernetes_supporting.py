@@ -84,6 +84,23 @@ def service(spec: ReleaseSpec, wanted: ServiceSpec) -> JsonObject:
     }
 
 
+def preview(spec: ReleaseSpec) -> JsonObject:
+    """The Service that leads to this release alone, wherever the traffic goes."""
+    made = service(spec, spec.front_service)
+    labels = {**made["metadata"]["labels"], names.TRACK: names.PREVIEW}
+    selector = {**made["spec"]["selector"], names.RELEASE: spec.id}
+    return {
+        **made,
+        "metadata": {**made["metadata"], "name": names.preview_name(spec), "labels": labels},
+        "spec": {**made["spec"], "selector": selector},
+    }
+
+
+def previews(spec: ReleaseSpec) -> list[JsonObject]:
+    """The preview, where the strategy has one."""
+    return [preview(spec)] if names.has_preview(spec) else []
+
+
 def disruption_budget(spec: ReleaseSpec, wanted: ServiceSpec) -> JsonObject:
     """Maintenance takes one pod at a time."""
     return {

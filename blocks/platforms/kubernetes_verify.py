@@ -57,13 +57,39 @@ def bake(place: Place, context: StepContext) -> JsonObject:
         VerificationFailed: a wrong digest, traffic elsewhere, bad answers, an edit by hand.
         CrashLoop, OutOfMemory, ProbeFailed: a container failed during the window.
     """
-    spec, started = place.spec, time.monotonic()
-    window = spec.health.bake_millis / 1000
-    pause = min(max(window / (spec.health.hits + 1), 0.05), 1.0)
-    hits = Hits(spec.health.hits)
+    seen = tried(place, context, place.spec.health.bake_millis)
+    prove_routes(place, place.read())
+    prove_fields(place)
+    return seen
+
+
+def tried(place: Place, context: StepContext, millis: int, service: str = "") -> JsonObject:
+    """Verify digests and routes of the release alone, then ask and watch it for that long.
+
+    Args:
+        service: the Service whose traffic must go to the release; the front one where empty.
+
+    Raises:
+        VerificationFailed, CrashLoop, OutOfMemory, ProbeFailed: as `bake`, fields aside.
+    """
     state = place.read()
     patience = Patience(BAKING_CRASHES, restarts(state.pods))
-    digests, addresses = prove_digests(place, state), await_routes(place, context)
+    digests = prove_digests(place, state)
+    addresses = await_routes(place, context, service)
+    hits = answering(place, context, patience, millis / 1000)
+    refuse_bad(place, place.read(), patience)
+    return {"digests": digests, "addresses": addresses, "hits": hits.total}
+
+
+def answering(place: Place, context: StepContext, patience: Patience, window: float) -> Hits:
+    """Ask the release's pods in turn, and watch them, until the window of seconds is over.
+
+    Raises:
+        VerificationFailed: bad answers. CrashLoop, OutOfMemory, ProbeFailed: a container failed.
+    """
+    spec, started = place.spec, time.monotonic()
+    pause = min(max(window / (spec.health.hits + 1), 0.05), 1.0)
+    hits, state = Hits(spec.health.hits), place.read()
     asked = place.cluster.apart()
     try:
         with waking(place.cluster, place.namespace, context) as wake:
@@ -73,17 +99,13 @@ def bake(place: Place, context: StepContext) -> JsonObject:
                 hits.count(answer.status in spec.health.expect)
                 elapsed = time.monotonic() - started
                 if elapsed >= window and hits.good >= hits.wanted:
-                    break
+                    return hits
                 if hits.missed >= MISSES or elapsed > window + EXTRA_SECONDS:
                     raise not_verified(place, state, answer, hits)
                 wake.wait(pause)
                 state = place.read()
     finally:
         asked.close()
-    refuse_bad(place, place.read(), patience)
-    prove_routes(place, place.read())
-    prove_fields(place)
-    return {"digests": digests, "addresses": addresses, "hits": hits.total}
 
 
 def refuse_bad(place: Place, state: State, patience: Patience) -> None:
@@ -152,33 +174,33 @@ def running_digest(pod: JsonObject, container: str) -> str:
     return image.partition("@")[2] or image or "nothing"
 
 
-def prove_routes(place: Place, state: State) -> list[str]:
-    """The pods that get the front Service's traffic, exactly those of the release.
+def prove_routes(place: Place, state: State, service: str = "") -> list[str]:
+    """The pods that get a Service's traffic, the front one's by default: those of the release.
 
     Raises:
         VerificationFailed: traffic goes elsewhere.
     """
     spec = place.spec
     wanted = sorted(ready_front(place, state))
-    labels = names.selector_text({SLICE_LABEL: spec.front})
+    labels = names.selector_text({SLICE_LABEL: service or spec.front})
     slices = place.cluster.list("EndpointSlice", place.namespace, labels)
     found = sorted(endpoints(slices))
     if found != wanted:
         raise VerificationFailed(
-            f"traffic of {spec.target} does not go to release {spec.id} alone",
+            f"traffic of {service or spec.target} does not go to release {spec.id} alone",
             found=", ".join(found) or "nowhere",
             allowed=", ".join(wanted) or "no pod of the release is ready",
         )
     return wanted
 
 
-def await_routes(place: Place, context: StepContext) -> list[str]:
+def await_routes(place: Place, context: StepContext, service: str = "") -> list[str]:
     """As `prove_routes`, once the endpoints have followed the pods.
 
     Raises:
         VerificationFailed: they did not within ROUTE_SECONDS.
     """
-    return once_routed(lambda: prove_routes(place, place.read()), context)
+    return once_routed(lambda: prove_routes(place, place.read(), service), context)
 
 
 def once_routed(prove: Callable[[], list[str]], context: StepContext) -> list[str]:

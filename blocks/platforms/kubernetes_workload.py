@@ -59,6 +59,33 @@ def deployment(spec: ReleaseSpec, service: ServiceSpec, candidate: str) -> JsonO
     }
 
 
+def canary_deployment(
+    spec: ReleaseSpec, service: ServiceSpec, candidate: str, pods: int
+) -> JsonObject:
+    """So many pods of the release beside the stable set, which the same Service reaches.
+
+    They carry a label more, so that their own Deployment alone, and the preview, select them.
+    """
+    made = deployment(spec, service, candidate)
+    track = {names.TRACK: names.CANARY}
+    template, selector = made["spec"]["template"], made["spec"]["selector"]["matchLabels"]
+    labels = {**template["metadata"]["labels"], **track}
+    metadata = {
+        "name": names.canary_name(service),
+        "labels": {**made["metadata"]["labels"], **track},
+    }
+    return {
+        **made,
+        "metadata": {**made["metadata"], **metadata},
+        "spec": {
+            **made["spec"],
+            "replicas": pods,
+            "selector": {"matchLabels": {**selector, **track}},
+            "template": {**template, "metadata": {"labels": labels}},
+        },
+    }
+
+
 def annotations(spec: ReleaseSpec, candidate: str) -> dict[str, str]:
     """What only Slipway knows of a release, and what `kubectl rollout history` shows of it."""
     return {
@@ -77,8 +104,16 @@ def settings_of(spec: ReleaseSpec) -> dict[str, str]:
         "health.expect": ",".join(map(str, health.expect)),
         "health.bake": f"{health.bake_millis}ms",
         "health.hits": str(health.hits),
+        **weights_of(spec),
         **{f"secrets.{name}": version for name, version in spec.secrets.items()},
     }
+
+
+def weights_of(spec: ReleaseSpec) -> dict[str, str]:
+    """The weights of a canary, each with its time."""
+    weights = spec.kubernetes.canary if spec.kubernetes else ()
+    told = [f"{one.weight} % {one.hold_millis}ms" for one in weights]
+    return {"canary": ",".join(told)} if told else {}
 
 
 def strategy(spec: ReleaseSpec) -> JsonObject:

@@ -13,7 +13,15 @@ from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_access import by_settings
 from slipway.canonical import JsonObject
 from slipway.platform import Step, StepContext
-from slipway.release import Health, KubernetesSpec, ReleaseSpec, Resources, ServiceSpec, Target
+from slipway.release import (
+    Health,
+    KubernetesSpec,
+    ReleaseSpec,
+    Resources,
+    ServiceSpec,
+    Target,
+    Weight,
+)
 from tests.rig.docker_world import MIB, read_secret
 from tests.rig.docker_world import service as docker_service
 from tests.rig.kubernetes_rig import Cluster
@@ -61,6 +69,8 @@ class KubernetesWorld:
         secrets: dict[str, str] | None = None,
         strategy: str = "rolling",
         image: str = "",
+        canary: Sequence[Weight] = (),
+        path: str = "/health",
     ) -> ReleaseSpec:
         """One test app that answers `version`, or the given services behind the first of them."""
         web = service("web", image or self.image, version, mode)
@@ -74,8 +84,10 @@ class KubernetesWorld:
             port=PORT,
             strategy=strategy,
             secrets=secrets or {},
-            health=Health(deadline_seconds=deadline, bake_millis=bake_millis),
-            kubernetes=KubernetesSpec(namespace=self.namespace, service_account="shop"),
+            health=Health(path=path, deadline_seconds=deadline, bake_millis=bake_millis),
+            kubernetes=KubernetesSpec(
+                namespace=self.namespace, service_account="shop", canary=tuple(canary)
+            ),
         )
 
     @property

@@ -5,7 +5,15 @@ from typing import Any
 from blocks.platforms.kubernetes_supporting import config_map, services
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.canonical import JsonObject
-from slipway.release import Health, KubernetesSpec, ReleaseSpec, Resources, ServiceSpec, Target
+from slipway.release import (
+    Health,
+    KubernetesSpec,
+    ReleaseSpec,
+    Resources,
+    ServiceSpec,
+    Target,
+    Weight,
+)
 
 DIGEST = f"sha256:{'a' * 64}"
 IMAGE = f"registry.example.com/shop@{DIGEST}"
@@ -39,6 +47,14 @@ def release(*services: ServiceSpec, **changed: Any) -> ReleaseSpec:
         "kubernetes": KubernetesSpec(namespace="shop-live", service_account="shopper"),
     }
     return ReleaseSpec(**{**given, **changed})
+
+
+def weighted(*weights: int) -> dict[str, KubernetesSpec]:
+    """Where the release runs, with the weights of a canary."""
+    steps = tuple(Weight(weight=one, hold_millis=1000) for one in weights)
+    return {
+        "kubernetes": KubernetesSpec(namespace="shop-live", service_account="shopper", canary=steps)
+    }
 
 
 def as_stored(spec: ReleaseSpec) -> tuple[list[JsonObject], ...]:

@@ -1,16 +1,27 @@
 """Fields out of a specification and out of the cluster's objects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_observe import Seen, observation
+from blocks.platforms.kubernetes_observe import own as own_of
+from blocks.platforms.kubernetes_supporting import preview
+from blocks.platforms.kubernetes_workload import canary_deployment
 from slipway.canonical import JsonObject
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
-from tests.unit.blocks.platforms.kubernetes_releases import as_stored, pod, release, service
+from tests.unit.blocks.platforms.kubernetes_releases import (
+    as_stored,
+    pod,
+    release,
+    service,
+    weighted,
+)
 
 
 def seen_of(spec: ReleaseSpec, *pods: JsonObject) -> Seen:
@@ -28,6 +39,7 @@ SPECS = {
     "recreate": release(strategy="recreate"),
     "colour": release(strategy="blue-green"),
     "no secrets": release(secrets={}),
+    "canary": release(strategy="canary", **weighted(10, 50)),
 }
 
 
@@ -104,3 +116,46 @@ def test_amid_a_rollout_the_release_of_most_ready_pods_serves() -> None:
     old, new = release(), release(service(config={"GREETING": "new"}))
     pods = (pod(old, "a"), pod(old, "b"), pod(new, "c"))
     assert observation(seen_of(new, *pods)).serving == old.id
+
+
+def with_canary(spec: ReleaseSpec, other: ReleaseSpec, *pods: JsonObject) -> Seen:
+    """A release that serves, with the canary and the preview of another beside it."""
+    seen = seen_of(spec, *pods)
+    beside = [canary_deployment(other, other.services[0], "", 2), preview(other)]
+    for number, made in enumerate(beside):
+        made["metadata"] |= {"uid": f"beside-{number}", "resourceVersion": "7"}
+    return replace(
+        seen,
+        deployments=(*seen.deployments, beside[0]),
+        services=(*seen.services, beside[1]),
+    )
+
+
+def canary_pod(spec: ReleaseSpec, name: str) -> JsonObject:
+    made = pod(spec, name)
+    labels = {**made["metadata"]["labels"], names.TRACK: names.CANARY}
+    return {**made, "metadata": {**made["metadata"], "labels": labels}}
+
+
+def test_the_stable_set_serves_and_what_stands_beside_it_is_told() -> None:
+    """N17: a canary that was left is a difference; it never counts as what serves."""
+    spec, other = release(), release(strategy="canary", **weighted(50))
+    pods = (pod(spec, "a"), canary_pod(other, "b"), canary_pod(other, "c"))
+    seen = with_canary(spec, other, *pods)
+    found = observation(seen)
+    assert found.serving == spec.id
+    told = difference(spec_fields(spec), found.fields)
+    assert {change.field for change in told} == {"web.canary", "preview"}
+    assert found.fields["web.canary"] == found.fields["preview"] == f"release {other.id}"
+    assert dict(observation(own_of(seen, spec.id)).fields) == spec_fields(spec)
+
+
+def test_a_canary_alone_serves() -> None:
+    spec, other = release(), release(strategy="canary", **weighted(50))
+    assert observation(with_canary(spec, other, canary_pod(other, "b"))).serving == other.id
+
+
+@pytest.mark.parametrize(("weights", "told"), [((), None), ((10, 50), "10 % 1000ms,50 % 1000ms")])
+def test_the_weights_are_a_field(weights: tuple[int, ...], told: str | None) -> None:
+    """E7: other weights are another release, and the plan names them."""
+    assert spec_fields(release(strategy="canary", **weighted(*weights))).get("canary") == told

@@ -16,7 +16,13 @@ from blocks.platforms.kubernetes_quota import refuse_full
 from blocks.platforms.kubernetes_steps import surge
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, CrashLoop, ImageMissing, OutOfMemory, ProbeFailed, StepFailed
-from tests.unit.blocks.platforms.kubernetes_releases import as_stored, pod, release, service
+from tests.unit.blocks.platforms.kubernetes_releases import (
+    as_stored,
+    pod,
+    release,
+    service,
+    weighted,
+)
 
 SPEC = release()
 
@@ -266,13 +272,15 @@ def test_a_quota_with_room_is_a_fact_and_one_without_is_refused() -> None:
         ("recreate", "other", 0),
         ("recreate", None, 2),
         ("blue-green", None, 2),
+        ("canary", None, 2),
+        ("canary", "other", 3),
     ],
 )
 def test_how_many_pods_a_rollout_needs_room_for(
     strategy: str, running: str | None, pods: int
 ) -> None:
     """C5: one more than before, both sets, or none."""
-    spec = release(strategy=strategy)
+    spec = release(strategy=strategy, **weighted(10, 50) if strategy == "canary" else {})
     name = names.deployment_name(spec, spec.services[0])
     found = {name: spec.id if running == "same" else running} if running else {}
     assert surge(spec, spec.services[0], found) == pods

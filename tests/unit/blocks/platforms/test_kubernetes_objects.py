@@ -6,8 +6,18 @@ import pytest
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_prove import every_object
-from blocks.platforms.kubernetes_supporting import namespace, secret, services, supporting_objects
-from blocks.platforms.kubernetes_workload import DRAIN_SECONDS, deployment
+from blocks.platforms.kubernetes_supporting import (
+    namespace,
+    preview,
+    secret,
+    services,
+    supporting_objects,
+)
+from blocks.platforms.kubernetes_workload import (
+    DRAIN_SECONDS,
+    canary_deployment,
+    deployment,
+)
 from slipway.errors import BadInput
 from tests.unit.blocks.platforms.kubernetes_releases import IMAGE, release, service
 
@@ -105,6 +115,40 @@ def test_two_colours_stand_beside_each_other() -> None:
     assert made["metadata"]["name"] == f"web-{spec.id}"
     assert made["spec"]["selector"]["matchLabels"][names.RELEASE] == spec.id
     assert services(spec)[0]["spec"]["selector"][names.RELEASE] == spec.id
+
+
+def test_a_canary_stands_beside_the_stable_set_behind_the_same_service() -> None:
+    """S1-57: the front Service selects both, the preview and its own Deployment it alone."""
+    spec = release(strategy="canary")
+    stable = deployment(spec, spec.services[0], "")["spec"]
+    made = canary_deployment(spec, spec.services[0], "", 3)
+    own, labels = made["spec"], made["spec"]["template"]["metadata"]["labels"]
+    assert (made["metadata"]["name"], own["replicas"]) == ("web-canary", 3)
+    assert own["template"]["spec"] == stable["template"]["spec"]
+    assert own["selector"]["matchLabels"].items() <= labels.items()
+    assert not own["selector"]["matchLabels"].items() <= (
+        stable["template"]["metadata"]["labels"].items()
+    )
+    assert services(spec)[0]["spec"]["selector"].items() <= labels.items()
+    shown = preview(spec)
+    assert shown["metadata"]["name"] == "web-preview"
+    assert shown["spec"]["selector"].items() <= labels.items()
+    assert shown["spec"]["ports"] == services(spec)[-1]["spec"]["ports"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "previews"),
+    [
+        ("rolling", []),
+        ("recreate", []),
+        ("blue-green", ["web-preview"]),
+        ("canary", ["web-preview"]),
+    ],
+)
+def test_a_preview_where_two_releases_may_stand(strategy: str, previews: list[str]) -> None:
+    made = every_object(release(strategy=strategy), "")
+    tracks = [m["metadata"] for m in made if names.TRACK in m["metadata"]["labels"]]
+    assert [one["name"] for one in tracks] == previews
 
 
 def test_recreate_ends_the_old_pods_first() -> None:

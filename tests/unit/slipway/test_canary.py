@@ -1,0 +1,75 @@
+"""Weights of a canary: how many pods come nearest, and what the app file says of them."""
+
+import pytest
+
+from slipway.appfile import dump, parse
+from slipway.canary import DEFAULT, MOST_PODS, canary_pods, share
+
+# pods of the stable set, weight, pods of the canary, its share in percent
+TABLE = [
+    (1, 1, 1, 50),
+    (1, 10, 1, 50),
+    (1, 50, 1, 50),
+    (1, 75, 3, 75),
+    (1, 99, 99, 99),
+    (2, 10, 1, 33),
+    (2, 25, 1, 33),
+    (2, 40, 1, 33),
+    (2, 50, 2, 50),
+    (3, 10, 1, 25),
+    (3, 50, 3, 50),
+    (4, 20, 1, 20),
+    (5, 10, 1, 17),
+    (9, 10, 1, 10),
+    (10, 10, 1, 9),
+    (10, 25, 3, 23),
+    (10, 33, 5, 33),
+    (10, 50, 10, 50),
+    (10, 80, 40, 80),
+    (18, 10, 2, 10),
+    (64, 1, 1, 2),
+    (64, 50, 64, 50),
+]
+
+
+@pytest.mark.parametrize(("stable", "weight", "pods", "percent"), TABLE)
+def test_how_many_pods_come_nearest_to_a_weight(
+    stable: int, weight: int, pods: int, percent: int
+) -> None:
+    assert canary_pods(stable, weight) == pods
+    assert share(stable, pods) == percent
+
+
+@pytest.mark.parametrize("stable", [1, 2, 3, 10, 64])
+def test_no_other_number_of_pods_is_nearer_and_none_falls(stable: int) -> None:
+    """Every weight of every set: at least one pod, the nearest share, never fewer than before."""
+    before = 0
+    for weight in range(1, 100):
+        pods = canary_pods(stable, weight)
+        assert pods >= max(before, 1)
+        exact = stable * weight / (100 - weight)
+        assert pods == 1 or abs(pods - exact) <= 0.5
+        before = pods
+
+
+def app(environment: str) -> bytes:
+    return f"""
+app: shop
+images: {{web: {{port: 8000}}}}
+environments:
+  dev: {{platform: kubernetes, port: 80, {environment}}}
+""".encode()
+
+
+def test_a_canary_without_steps_has_two() -> None:
+    found = parse(app("strategy: canary"))
+    assert found.environments["dev"].canary == DEFAULT
+    assert parse(dump(found)) == found
+    assert [step.weight for step in DEFAULT.steps] == [10, 50]
+    assert all(canary_pods(1, step.weight) <= MOST_PODS for step in DEFAULT.steps)
+
+
+def test_other_strategies_have_no_steps() -> None:
+    found = parse(app("strategy: rolling"))
+    assert found.environments["dev"].canary.steps == ()
+    assert parse(dump(found)) == found
