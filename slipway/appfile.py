@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import DictSchema
 
 from slipway import appfile_checks, strict_yaml
+from slipway.appfile_analysis import Check
 from slipway.appfile_defaults import resolved
 from slipway.appfile_errors import bad_app_file, problems_of
 from slipway.appfile_fields import (
@@ -161,6 +162,8 @@ class Environment(Section):
     after: Name | None = None
     """Environment that must have verified the candidate; by default the one above in the file."""
     health: Health = Health()
+    analysis: Annotated[dict[Name, Check], Field(max_length=20)] = Field(default_factory=dict)
+    """Checks that a healthy release must pass before it counts as good, in their order."""
     drill: Drill = Drill()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from slipway import chart_values
+from slipway import appfile_analysis, chart_values
 from slipway.appfile_errors import Problem, closest
 from slipway.appfile_fields import on_kubernetes
 from slipway.appfile_strategies import SIDE_BY_SIDE, taken_names, weights
@@ -263,6 +263,12 @@ def _durations(appfile: "AppFile") -> Iterator[Problem]:
             yield Problem((*path, "drill", "budget"), "no time at all", "0", "1s or more")
 
 
+def _analysis(appfile: "AppFile") -> Iterator[Problem]:
+    for name, environment in appfile.environments.items():
+        for problem in appfile_analysis.problems(environment.analysis):
+            yield replace(problem, path=("environments", name, "analysis", *problem.path))
+
+
 def _unknown(path: Path, what: str, found: str, names: list[str]) -> Problem:
     return Problem(path, what, found, ", ".join(names), closest(found, names))
 
@@ -281,4 +287,5 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _namespaces,
     _suppressions,
     _durations,
+    _analysis,
 )

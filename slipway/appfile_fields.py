@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
@@ -24,6 +25,10 @@ _URL_PATH = r"/(?:[A-Za-z0-9._~%=&?-][A-Za-z0-9._~%=&?/-]*)?"
 _PLATFORM = r"docker|kubernetes|[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _TARGET = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_HTTP_ADDRESS = rf"https?://{_HOST}(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9_-][A-Za-z0-9._~-]*)*"
+_DECIMAL = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
+_SHARE = r"0\.[0-9]{1,4}"
 _FINDING = r"[A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)+"
 _RESERVED_MOUNTS = ("/run/secrets", "/proc", "/sys", "/dev", "/etc")
 
@@ -90,6 +95,27 @@ UrlPath = Annotated[
     str,
     *_matching(
         _URL_PATH, "URL path", "a path as in /health, without a host, one / at its front", 200
+    ),
+]
+HttpAddress = Annotated[
+    str,
+    *_matching(
+        _HTTP_ADDRESS,
+        "address",
+        "an address as in http://prometheus:9090, without user, query or / at its end",
+        200,
+    ),
+]
+DecimalText = Annotated[
+    str, *_matching(_DECIMAL, "number", "a decimal number in quotes, as in 0.05", 40)
+]
+Share = Annotated[
+    str,
+    *_matching(_SHARE, "share", "a decimal number in quotes, as in 0.01", 6),
+    _refusing(
+        lambda share: not Decimal("0.0005") <= Decimal(share) <= Decimal("0.5"),
+        "share",
+        "at least 0.0005, at most 0.5",
     ),
 ]
 UserId = Annotated[

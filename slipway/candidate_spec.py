@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from slipway import appfile as appfiles
 from slipway.appfile import Environment
+from slipway.appfile_analysis import specification
 from slipway.candidate import Candidate, environment_of
 from slipway.canonical import sha256_digest
 from slipway.errors import Refused, SecretMissing
@@ -61,6 +62,7 @@ def release_spec(
         secrets={name: secret_versions[name] for name in appfile.secrets},
         health=_health(place),
         kubernetes=_kubernetes(place, bundle),
+        analysis=specification(place.analysis),
     )
     if bundle and place.manifests:
         check(unpack(bundle), place_of(spec), f"{place.manifests} for {environment}")

@@ -18,6 +18,8 @@ SlipwayError
 |   |-- StepFailed              exit 4   a step failed on the target
 |   |   |-- ImageMissing, CrashLoop, OutOfMemory, ProbeFailed, DeadlineExceeded,
 |   |   |-- VerificationFailed, SecretMissing, BuildFailed, TestsFailed, ScanFailed
+|   |   |-- AnalysisFailed          a check of the release measured worse than its limits
+|   |   |-- AnalysisUnclear         it could not be judged; the candidate is not quarantined
 |   |-- ReleaseFailed           exit 4   the release failed and the last good one serves again
 |   |-- RestoreFailed           exit 5   the release failed and so did the way back
 |   |-- Interrupted             exit 4   an operator stopped it; the last good one serves again
@@ -214,6 +216,12 @@ class TestsFailed(StepFailed):
 
 class ScanFailed(StepFailed):
     default_cause = Cause.SCAN
+
+
+class AnalysisFailed(StepFailed): ...
+
+
+class AnalysisUnclear(StepFailed): ...
 
 
 class ReleaseFailed(Final):

@@ -12,6 +12,7 @@ from slipway.access import access_body
 from slipway.canonical import canonical_json
 from slipway.claim import LEASE_SECONDS, Goal, Holder, OpenClaim, holder_lives
 from slipway.errors import (
+    AnalysisUnclear,
     ReleaseFailed,
     RestoreFailed,
     Retryable,
@@ -139,7 +140,8 @@ class Execution:
 
     async def reach(self, release: GoodRelease, stage: Stage | None = None) -> Record:
         """Make the release serve, verified; the record that says so."""
-        steps = self.tools.platform.forward(release.spec, None)
+        forward = self.tools.platform.forward(release.spec, None)
+        steps = [step for step in forward if step.stage is not Stage.ANALYSE]
         await self.take(steps, stage, release.candidate)
         return self.verified(release.candidate, release.spec)
 
@@ -263,12 +265,16 @@ class Execution:
         self.journal.record(Kind.FAILED, body)
 
     def _quarantine(self, error: BaseException, explanation: Explanation) -> None:
-        """A candidate that served until now is not at fault: its secrets or its config changed."""
+        """A candidate that served until now is not at fault: its secrets or its config changed.
+
+        Nor is one that could not be judged.
+        """
         candidate = self.claim.body["candidate"]
         served = serving_release(self.tools.ledger.records())
         if served and served.candidate == candidate:
             return
-        if isinstance(error, StepFailed) and self.claim.goal is Goal.DEPLOY:
+        is_at_fault = isinstance(error, StepFailed) and not isinstance(error, AnalysisUnclear)
+        if is_at_fault and self.claim.goal is Goal.DEPLOY:
             self.quarantine(candidate, f"{explanation.summary}"[:300])
 
     def quarantine(self, candidate: str, reason: str) -> None:

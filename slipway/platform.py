@@ -18,7 +18,11 @@ from slipway.secret import SecretReader
 
 
 class Stage(StrEnum):
-    """The part of a deploy that a step belongs to; explanations name it."""
+    """The part of a deploy that a step belongs to; explanations name it.
+
+    Steps of the stage `analyse` are for the way forward alone: a release that is gone back to was
+    judged when it came, and its way back may not depend on who measures.
+    """
 
     PLAN = "plan"
     ADMIT = "admit"
@@ -28,6 +32,7 @@ class Stage(StrEnum):
     SETTLE = "settle"
     SWITCH = "switch"
     VERIFY = "verify"
+    ANALYSE = "analyse"
     COMMIT = "commit"
     RETIRE = "retire"
     RESTORE = "restore"

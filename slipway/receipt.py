@@ -24,6 +24,7 @@ from slipway.release import Frozen, ReleaseSpec, Target, parse_spec
 from slipway.statement import Statement, parse_statement, subject
 
 DEPLOYMENT_TYPE = "urn:slipway:deployment:v1"
+PROVING = (Stage.VERIFY, Stage.ANALYSE)
 
 
 class SignedApproval(Frozen):
@@ -115,7 +116,7 @@ def _verification(records: Sequence[Record]) -> tuple[dict[str, Any], ...]:
     return tuple(
         {"step": record.body["step"], "record": record.number, **_seen(record)}
         for record in records
-        if record.kind is Kind.OBSERVED and record.body.get("stage") == Stage.VERIFY
+        if record.kind is Kind.OBSERVED and record.body.get("stage") in PROVING
     )
 
 

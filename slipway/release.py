@@ -8,8 +8,6 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     SerializerFunctionWrapHandler,
@@ -17,16 +15,12 @@ from pydantic import (
     model_serializer,
 )
 
+from slipway.analysis import Analysis
 from slipway.appfile_fields import Namespace, ServiceAccount
 from slipway.canonical import content_digest
 from slipway.errors import BadInput
+from slipway.frozen import Frozen as Frozen  # noqa: PLC0414 - read from here by what is kept
 from slipway.names import ConfigKey, Digest, Name, ReferenceText, check_name, short_digest
-
-
-class Frozen(BaseModel):
-    """A value: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
 
 class Target(Frozen):
@@ -77,7 +71,7 @@ class ServiceSpec(Frozen):
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     command: tuple[str, ...] | None = None
-    config: dict[ConfigKey, str] = {}
+    config: dict[ConfigKey, str] = Field(default_factory=dict)
     writable: tuple[str, ...] = ()
     stop_seconds: Annotated[int, Field(ge=0, le=3600)] = 10
 
@@ -110,7 +104,7 @@ class KubernetesSpec(Frozen):
     service_account: ServiceAccount
     manifests: Digest | None = None
     chart: Digest | None = None
-    values: dict[str, JsonValue] = {}
+    values: dict[str, JsonValue] = Field(default_factory=dict)
     canary: tuple[Weight, ...] = ()
 
     @model_serializer(mode="wrap")
@@ -132,6 +126,7 @@ class ReleaseSpec(Frozen):
         secrets: runtime secret name to version; never a value.
         kubernetes: absent on other platforms, also from what is written, so that the ids of their
             releases on record stay as they are.
+        analysis: what the release must show before it counts as good; absent in the same way.
     """
 
     target: Target
@@ -140,15 +135,17 @@ class ReleaseSpec(Frozen):
     front: Name
     port: Annotated[int, Field(ge=1, le=65535)]
     strategy: str = "blue-green"
-    secrets: dict[Name, str] = {}
+    secrets: dict[Name, str] = Field(default_factory=dict)
     health: Health = Health()
     kubernetes: KubernetesSpec | None = None
+    analysis: Analysis | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_absent(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = written(self)
-        if self.kubernetes is None:
-            del value["kubernetes"]
+        for absent in ("kubernetes", "analysis"):
+            if getattr(self, absent) is None:
+                del value[absent]
         return value
 
     @cached_property

@@ -38,6 +38,13 @@ class Conversation(io.RawIOBase):
         self._left = self._left[size:]
         return size
 
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def settimeout(self, seconds: float | None) -> None:
+        """How long each read and each send waits from now on."""
+        self._connection.settimeout(seconds)
+
     def send(self, data: bytes) -> None:
         """Hand bytes to the program."""
         self._connection.sendall(data)

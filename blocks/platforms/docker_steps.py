@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import docker
 
 from blocks.platforms import (
+    docker_analysis,
     docker_images,
     docker_networks,
     docker_observe,
@@ -77,10 +78,13 @@ class Forward:
             ("release healthy", Stage.SETTLE, self.release_healthy),
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
             ("release verified", Stage.VERIFY, self.release_verified),
+            ("release analysed", Stage.ANALYSE, self.release_analysed),
             ("fallback ended", Stage.COMMIT, self.fallback_ended),
         ]
         if not self.spec.secrets:
             acts = [act for act in acts if act[0] != "secrets written"]
+        if not self.spec.analysis:
+            acts = [act for act in acts if act[1] is not Stage.ANALYSE]
         return [step_of(self.settings, *act) for act in acts]
 
     def images_present(self, api: docker.APIClient, context: StepContext) -> JsonObject:
@@ -143,6 +147,9 @@ class Forward:
 
     def release_verified(self, api: docker.APIClient, context: StepContext) -> JsonObject:
         return docker_verify.bake(self._place(api), self.spec, context)
+
+    def release_analysed(self, api: docker.APIClient, context: StepContext) -> JsonObject:
+        return docker_analysis.analyse(api, self.spec, context)
 
     def fallback_ended(self, api: docker.APIClient, context: StepContext) -> JsonObject:
         routes = commit(api, self.spec.target, context, lambda found: replace(found, previous=()))

@@ -46,15 +46,22 @@ def http_get(cluster: Cluster, namespace: str, pod: str, port: int, path: str) -
 @contextmanager
 def forwarded(cluster: Cluster, namespace: str, pod: str, port: int) -> Iterator[HTTPConnection]:
     """A connection to the pod's port meanwhile."""
-    api = CoreV1Api(cluster.client)
-    opened = portforward(
-        api.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port)
-    )
+    forward = opened(cluster, namespace, pod, port)
     try:
-        stream = opened.socket(port)
+        stream = forward.socket(port)
         stream.settimeout(SECONDS)
         connection = HTTPConnection("localhost", port, timeout=SECONDS)
         connection.sock = cast(Any, stream)
         yield connection
     finally:
-        opened.close()
+        forward.close()
+
+
+def opened(cluster: Cluster, namespace: str, pod: str, port: int) -> Any:
+    """A port-forward with a `socket(port)`, to be closed.
+
+    Raises:
+        ApiException, WebSocketException: the API server opens none.
+    """
+    api = CoreV1Api(cluster.client)
+    return portforward(api.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms import kubernetes_prove
+from blocks.platforms.kubernetes_analysis import analyse
 from blocks.platforms.kubernetes_api import Cluster, path_of
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_helm import Helm
@@ -104,7 +105,10 @@ class ChartForward:
             ("rollout complete", Stage.SETTLE, self.rollout_complete),
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
             ("release verified", Stage.VERIFY, self.release_verified),
+            ("release analysed", Stage.ANALYSE, self.release_analysed),
         ]
+        if not self.spec.analysis:
+            acts.pop()
         return [step_of(self.settings, *act) for act in acts]
 
     def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
@@ -167,6 +171,9 @@ class ChartForward:
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return bake(self._chart_place(cluster), context)
+
+    def release_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return analyse(self._chart_place(cluster), context)
 
     def _is_there(self, cluster: Cluster, history: Sequence[Revision]) -> bool:
         """Whether the newest revision is this release, and nobody changed what it set."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from blocks.platforms import kubernetes_analysis, kubernetes_prove, kubernetes_verify
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms import kubernetes_prove, kubernetes_verify
 from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_hooks import Running
@@ -53,6 +53,7 @@ class ForwardManifests(Forward):
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
             *self._hooks(after, Stage.SWITCH),
             ("release verified", Stage.VERIFY, self.release_verified),
+            *self.analysis(),
         ]
         return [step_of(self.settings, *act) for act in acts]
 
@@ -120,6 +121,9 @@ class ForwardManifests(Forward):
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_verify.bake(self._place(cluster), context)
+
+    def release_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return kubernetes_analysis.analyse(self._place(cluster), context)
 
     def _place(self, cluster: Cluster) -> Place:
         return Place(cluster, self.spec, self.manifests, self.bundles)

@@ -4,8 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from blocks.platforms import (
+    kubernetes_analysis,
+    kubernetes_prove,
+    kubernetes_retire,
+    kubernetes_verify,
+)
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms import kubernetes_prove, kubernetes_retire, kubernetes_verify
 from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal
 from blocks.platforms.kubernetes_fence import Writer, Written
@@ -82,6 +87,7 @@ class Forward:
             *self._before_traffic(),
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
             ("release verified", Stage.VERIFY, self.release_verified),
+            *self.analysis(),
         ]
         return [step_of(self.settings, *act) for act in acts]
 
@@ -90,6 +96,11 @@ class Forward:
         if self.previous is None or self.spec.strategy != names.BLUE_GREEN:
             return []
         return [("preview verified", Stage.VERIFY, self.preview_verified)]
+
+    def analysis(self) -> list[tuple[str, Stage, Act]]:
+        """The step that judges what serves, where the app file names checks."""
+        act = ("release analysed", Stage.ANALYSE, self.release_analysed)
+        return [act] if self.spec.analysis else []
 
     def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
         made = ensure_namespace(cluster, namespace(self.spec), context)
@@ -165,6 +176,9 @@ class Forward:
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_verify.bake(Place(cluster, self.spec), context)
+
+    def release_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return kubernetes_analysis.analyse(Place(cluster, self.spec), context)
 
     def _apply(
         self, cluster: Cluster, context: StepContext, wanted: Sequence[JsonObject]

@@ -9,6 +9,7 @@ flap:N       serves, and exits 4 after N seconds
 sick:N       serves, and its own health check fails after N seconds
 error:N      serves, and answers 500 after N seconds, but for /ready
 error        answers 500 from the start, but for /ready
+faulty:N     serves, and every Nth answer at /version is 500
 oom          takes memory until it is killed
 relay        answers what http://BACKEND/version answers, after its own version
 
@@ -30,6 +31,7 @@ def check() -> int:
 if sys.argv[1:] == ["check"]:
     sys.exit(check())
 
+import itertools  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import threading  # noqa: E402
@@ -40,6 +42,7 @@ from pathlib import Path  # noqa: E402
 
 MODE, _, AFTER = os.environ.get("MODE", "ok").partition(":")
 STARTED = time.monotonic()
+TURNS = itertools.count(1)
 
 
 def is_due() -> bool:
@@ -60,6 +63,8 @@ def answer_to(path: str) -> tuple[int, str]:
         return (503, "not ready") if MODE == "never-ready" or has_expired else (200, "ready")
     if path == "/alive":
         return (500, "sick") if MODE in ("sick", "unhealthy") and is_due() else (200, "alive")
+    if MODE == "faulty" and path == "/version" and next(TURNS) % int(AFTER) == 0:
+        return 500, "broken"
     if MODE == "error" and is_due():
         return 500, "broken"
     if path.startswith("/slow/"):

@@ -64,8 +64,9 @@ def rows(schema, node, path=""):
 
 
 def resolved(schema, node):
-    while "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    while "$ref" in node or "anyOf" in node:
+        name = node["$ref"].rsplit("/", 1)[1] if "$ref" in node else None
+        node = schema["$defs"][name] if name else node["anyOf"][0]
     return node
 
 

@@ -1,0 +1,1 @@
+"""Measuring a release: requests of our own, and what Prometheus says of it."""

@@ -1,0 +1,79 @@
+"""Analyses on a real cluster, through port-forwards to the pods of the release (N19)."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import ReleaseFailed
+from slipway.ledger import Kind
+from tests.fakes.prometheus import FakePrometheus, serving
+from tests.rig import analyses, doomed
+from tests.rig.doomed import Site
+from tests.rig.kubernetes_rig import Cluster
+from tests.rig.kubernetes_world import KubernetesWorld
+
+pytestmark = pytest.mark.kubernetes
+
+
+@pytest.fixture
+def world(cluster: Cluster, namespace: str) -> KubernetesWorld:
+    return KubernetesWorld(cluster, namespace, cluster.push("one"))
+
+
+@pytest.fixture
+def site(world: KubernetesWorld, tmp_path: Path) -> Site:
+    return Site(world, tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def prometheus() -> Iterator[FakePrometheus]:
+    with serving(FakePrometheus()) as made:
+        yield made
+
+
+def test_a_release_that_breaks_under_synthetic_traffic_is_restored(
+    world: KubernetesWorld, site: Site, prometheus: FakePrometheus
+) -> None:
+    """N19: the verdict is on record, and the way back is not analysed.
+
+    Each pod of the bad release answers its first request well and its second one not, so two
+    requests in a row pass where they go to two pods.
+    """
+    checks = (analyses.http(), analyses.synthetic(), analyses.prometheus(prometheus.url))
+    update = {"analysis": analyses.analysis(*checks)}
+    good = world.spec("good", replicas=2).model_copy(update=update)
+    site.deploy(good)
+    (passed,) = analyses.observed(site.records())
+    assert passed["verdict"] == "pass"
+    assert [check["verdict"] for check in passed["checks"]] == ["pass", "pass", "pass"]
+    assert passed["checks"][1]["statuses"] == {"200": 60}
+    asked = len(prometheus.queries)
+    bad = world.spec("bad", "faulty:2", replicas=2).model_copy(update=update)
+    with pytest.raises(ReleaseFailed):
+        asyncio.run(site.engine().deploy(doomed.order(bad)))
+    assert world.get() == "200 good"
+    assert site.serving == good.id
+    assert len(prometheus.queries) == asked
+    why = analyses.failed(site.records())
+    assert (why["stage"], why["cause"]) == ("analyse", "verification")
+    assert why["evidence"][0].startswith("answers: pass: ")
+    assert "analysis errors (synthetic): fail; found: 7 errors in " in why["summary"]
+    assert Kind.QUARANTINE in [record.kind for record in site.records()]
+
+
+def test_a_server_that_does_not_answer_is_no_pass(world: KubernetesWorld, site: Site) -> None:
+    """N19: inconclusive, by the server's fault and not the candidate's."""
+    site.deploy(world.spec("good"))
+    with serving(FakePrometheus()) as gone:
+        address = gone.url
+    checks = analyses.analysis(analyses.prometheus(address))
+    bad = world.spec("new").model_copy(update={"analysis": checks})
+    with pytest.raises(ReleaseFailed):
+        asyncio.run(site.engine().deploy(doomed.order(bad)))
+    assert world.get() == "200 good"
+    why = analyses.failed(site.records())
+    assert why["cause"] == "network"
+    assert "analysis measured (prometheus): inconclusive" in why["summary"]
+    assert Kind.QUARANTINE not in [record.kind for record in site.records()]
