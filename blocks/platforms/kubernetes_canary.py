@@ -3,12 +3,13 @@
 The stable set stays as it is, with every replica, until the canary was good at its last weight.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
+from blocks.platforms import kubernetes_analysis, kubernetes_retire
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms import kubernetes_retire
 from blocks.platforms.kubernetes_api import Cluster, path_for
 from blocks.platforms.kubernetes_judge import is_complete, replicas
 from blocks.platforms.kubernetes_observe import is_canary, release_of
@@ -37,24 +38,25 @@ class ForwardCanary(Forward):
     def steps(self) -> list[Step]:
         steps = Forward.steps(self)
         if self.previous is None:
-            return inserted(
-                steps,
-                "namespace present",
-                self._acts([("canary withdrawn", self.canary_withdrawn)]),
-            )
+            withdrawn = self._step("canary withdrawn", self.canary_withdrawn)
+            return inserted(steps, "namespace present", [withdrawn])
         if not stands_beside(self.previous):
             return steps
         weights = self.spec.kubernetes.canary if self.spec.kubernetes else ()
-        steps = inserted(steps, "config and secrets written", self._acts(map(self._at, weights)))
-        return inserted(
-            steps, "rollout complete", self._acts([("canary removed", self.canary_removed)])
-        )
+        removed = self._step("canary removed", self.canary_removed)
+        steps = inserted(steps, "rollout complete", [removed])
+        return inserted(steps, "config and secrets written", [*chain(*map(self._at, weights))])
 
-    def _acts(self, acts: Iterable[tuple[str, Act]]) -> list[Step]:
-        return [step_of(self.settings, name, Stage.SWITCH, act) for name, act in acts]
+    def _at(self, weight: Weight) -> list[Step]:
+        """The canary at one weight, and what is measured of it there."""
+        name = f"canary at {weight.weight} %"
+        steps = [self._step(name, partial(self.canary_at, weight))]
+        if self.spec.analysis:
+            steps.append(self._step(f"{name} analysed", self.canary_analysed, Stage.ANALYSE))
+        return steps
 
-    def _at(self, weight: Weight) -> tuple[str, Act]:
-        return f"canary at {weight.weight} %", partial(self.canary_at, weight)
+    def _step(self, name: str, act: Act, stage: Stage = Stage.SWITCH) -> Step:
+        return step_of(self.settings, name, stage, act)
 
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         seen = Forward.release_accepted(self, cluster, context)
@@ -79,6 +81,14 @@ class ForwardCanary(Forward):
         seen = try_out(place, context, weight.hold_millis)
         return {**applied, **settled, **seen, "canary": counts, "share": of_all}
 
+    def canary_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        """Of the release's pods: there are none but the canary's."""
+        stable = self._stable(cluster)
+        if self.spec.front not in stable:
+            return {"skipped": "no other release serves"}
+        place = Place(cluster, self.spec, only=self._settling(stable))
+        return kubernetes_analysis.analyse(place, context)
+
     def canary_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         writer = self._writer(cluster, context)
         found = [(path_for(one), one) for one in self._listed(cluster) if is_canary(one)]
@@ -93,7 +103,11 @@ class ForwardCanary(Forward):
     def _stable(self, cluster: Cluster) -> Stable:
         """Of each service that another release runs already."""
         found = {one["metadata"]["name"]: one for one in self._listed(cluster)}
-        return {s.name: found[s.name] for s in self.spec.services if serves(found.get(s.name))}
+        return {
+            service.name: found[service.name]
+            for service in self.spec.services
+            if serves_another(found.get(service.name), self.spec.id)
+        }
 
     def _listed(self, cluster: Cluster) -> list[JsonObject]:
         labels = names.owned_selector(self.spec.target)
@@ -137,9 +151,9 @@ def stands_beside(previous: ReleaseSpec) -> bool:
     return is_generated and previous.strategy != names.BLUE_GREEN
 
 
-def serves(workload: JsonObject | None) -> bool:
-    """Whether there is a stable set that wants pods. Pure."""
-    return workload is not None and replicas(workload) > 0
+def serves_another(workload: JsonObject | None, release: str) -> bool:
+    """Whether there is a stable set of another release, which wants pods. Pure."""
+    return workload is not None and replicas(workload) > 0 and release_of(workload) != release
 
 
 def is_whole(workload: JsonObject | None, spec: ReleaseSpec, service: ServiceSpec) -> bool:

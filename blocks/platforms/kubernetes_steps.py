@@ -95,7 +95,9 @@ class Forward:
         """A colour is tried out before it serves; a way back goes to one that has served."""
         if self.previous is None or self.spec.strategy != names.BLUE_GREEN:
             return []
-        return [("preview verified", Stage.VERIFY, self.preview_verified)]
+        analysed = [("preview analysed", Stage.ANALYSE, self.release_analysed)]
+        verified = ("preview verified", Stage.VERIFY, self.preview_verified)
+        return [verified, *(analysed if self.spec.analysis else [])]
 
     def analysis(self) -> list[tuple[str, Stage, Act]]:
         """The step that judges what serves, where the app file names checks."""

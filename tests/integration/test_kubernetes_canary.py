@@ -12,7 +12,7 @@ from blocks.platforms import kubernetes_names as names
 from slipway.errors import ReleaseFailed, Superseded
 from slipway.platform import Stage
 from slipway.release import ReleaseSpec, Weight
-from tests.rig import doomed
+from tests.rig import analyses, doomed
 from tests.rig.doomed import Site, deploying
 from tests.rig.kubernetes_rig import Cluster
 from tests.rig.kubernetes_world import PORT, KubernetesWorld, service
@@ -126,6 +126,37 @@ async def test_a_canary_that_answers_badly_goes_and_users_notice_nothing(site: S
     assert dict(world.platform.observe(world.target).fields) == world.platform.render(
         canary(world, "base")
     )
+
+
+ALIVE = analyses.analysis(analyses.http().model_copy(update={"path": "/alive"}))
+
+
+@pytest.mark.parametrize("strategy", ["canary", "blue-green"])
+async def test_a_release_that_is_measured_badly_never_gets_all_of_the_traffic(
+    world: KubernetesWorld, tmp_path: Path, strategy: str
+) -> None:
+    """S1-57, N19: its own pods alone are measured, before the stable set is touched."""
+    site: Any = Site(world, tmp_path)  # type: ignore[arg-type]
+    weights = HALF if strategy == "canary" else ()
+    made = {"strategy": strategy, "canary": weights, "bake_millis": 100}
+    good, bad = (
+        world.spec(version, mode, **made).model_copy(update={"analysis": ALIVE})
+        for version, mode in (("good", "ok"), ("bad", "sick"))
+    )
+    await asyncio.to_thread(site.deploy, good)
+    before = stable_set(world)
+
+    def release() -> None:
+        with pytest.raises(ReleaseFailed, match=r"analysis answers \(http\): fail") as caught:
+            site.deploy(bad)
+        assert caught.value.stage == Stage.ANALYSE
+
+    tally = await under_traffic(world, release)
+    assert tally.failures == []
+    assert strategy == "canary" or set(tally.bodies) == {"good"}
+    assert before.items() <= stable_set(world).items()
+    assert (world.get(), through_preview(world)) == ("200 good", "good")
+    assert [name for name in deployments(world) if name.endswith("canary")] == []
 
 
 BOUNDARIES = (

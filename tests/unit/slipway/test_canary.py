@@ -3,7 +3,11 @@
 import pytest
 
 from slipway.appfile import dump, parse
+from slipway.candidate import build_candidate
+from slipway.candidate_spec import release_spec
 from slipway.canary import DEFAULT, MOST_PODS, canary_pods, share
+from slipway.names import parse_reference
+from slipway.source import Source
 
 # pods of the stable set, weight, pods of the canary, its share in percent
 TABLE = [
@@ -73,3 +77,18 @@ def test_other_strategies_have_no_steps() -> None:
     found = parse(app("strategy: rolling"))
     assert found.environments["dev"].canary.steps == ()
     assert parse(dump(found)) == found
+
+
+def test_the_specification_holds_the_weights() -> None:
+    """S1-57: so that they are on record; without them nothing of it is written."""
+    steps = "strategy: canary, canary: {steps: [{weight: 5, hold: 90s}, {weight: 40}]}"
+    image = parse_reference(f"registry.example.com/shop/web@sha256:{'a' * 64}")
+    source = Source(repository="https://git.example.com/shop.git", revision="ab" * 20)
+    made = build_candidate(app(steps), source, {"web": image})
+    place = release_spec(made, "dev", {}).kubernetes
+    assert place is not None
+    assert place.model_dump(mode="json")["canary"] == [
+        {"weight": 5, "hold_millis": 90_000},
+        {"weight": 40, "hold_millis": 10_000},
+    ]
+    assert "canary" not in place.model_copy(update={"canary": ()}).model_dump(mode="json")

@@ -235,24 +235,6 @@ def test_the_specification_says_where_on_a_cluster_and_as_whom():
     assert parse_spec(spec.model_dump(mode="json")).id == spec.id
 
 
-def test_the_specification_holds_the_weights_of_a_canary():
-    """S1-57: so that they are on record; without them nothing of it is written."""
-    weights = b"""port: 80
-    platform: kubernetes
-    strategy: canary
-    canary: {steps: [{weight: 5, hold: 90s}, {weight: 40}]}"""
-    place = release_spec(
-        build(appfile_data=APPFILE.replace(b"port: 8001", weights)), "dev", {"database-url": "3"}
-    ).kubernetes
-    assert [(w.weight, w.hold_millis) for w in place.canary] == [(5, 90_000), (40, 10_000)]
-    written = place.model_dump(mode="json")
-    assert written["canary"] == [
-        {"weight": 5, "hold_millis": 90_000},
-        {"weight": 40, "hold_millis": 10_000},
-    ]
-    assert "canary" not in place.model_copy(update={"canary": ()}).model_dump(mode="json")
-
-
 CLUSTER = (
     APPFILE
     + b"""  edge: {platform: kubernetes, manifests: deploy/edge/, port: 80}

@@ -6,13 +6,19 @@ import pytest
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
-from blocks.platforms.kubernetes_canary import is_whole, serves, stands_beside
+from blocks.platforms.kubernetes_canary import is_whole, serves_another, stands_beside
 from blocks.platforms.kubernetes_retire import is_replaced, surplus
 from blocks.platforms.kubernetes_supporting import preview, services
 from blocks.platforms.kubernetes_workload import canary_deployment, deployment
 from slipway.canonical import JsonObject
 from slipway.release import KubernetesSpec, ReleaseSpec
+from tests.rig import analyses
 from tests.unit.blocks.platforms.kubernetes_releases import DIGEST, release, service, weighted
+
+
+def measured(spec: ReleaseSpec) -> ReleaseSpec:
+    return spec.model_copy(update={"analysis": analyses.analysis(analyses.http())})
+
 
 CANARY = release(strategy="canary", **weighted(10, 50))
 PLACE = {"namespace": "shop-live", "service_account": "shopper"}
@@ -48,6 +54,37 @@ STEPS: dict[str, tuple[ReleaseSpec, ReleaseSpec | None, list[str]]] = {
             "rollout complete",
             "traffic switched",
             "release verified",
+        ],
+    ),
+    "measured": (
+        measured(CANARY),
+        release(),
+        [
+            *AROUND,
+            "canary at 10 %",
+            "canary at 10 % analysed",
+            "canary at 50 %",
+            "canary at 50 % analysed",
+            "workloads applied",
+            "rollout complete",
+            "canary removed",
+            "traffic switched",
+            "release verified",
+            "release analysed",
+        ],
+    ),
+    "measured colour": (
+        measured(release(strategy="blue-green")),
+        release(),
+        [
+            *AROUND,
+            "workloads applied",
+            "rollout complete",
+            "preview verified",
+            "preview analysed",
+            "traffic switched",
+            "release verified",
+            "release analysed",
         ],
     ),
     "colour": (
@@ -107,23 +144,24 @@ def stored(spec: ReleaseSpec, wanted: int = 2, ready: int = 2) -> JsonObject:
 
 
 WHOLE = {
-    "all": (stored(CANARY), True, True),
-    "one not ready": (stored(CANARY, ready=1), False, True),
-    "scaled down": (stored(CANARY, 1, 1), False, True),
-    "scaled up": (stored(CANARY, 5, 5), True, True),
+    "all": (stored(CANARY), True, False),
+    "one not ready": (stored(CANARY, ready=1), False, False),
+    "scaled down": (stored(CANARY, 1, 1), False, False),
+    "scaled up": (stored(CANARY, 5, 5), True, False),
     "another release": (stored(release()), False, True),
-    "scaled to none": (stored(CANARY, 0, 0), False, False),
+    "another one amid its rollout": (stored(release(), ready=1), False, True),
+    "another one scaled to none": (stored(release(), 0, 0), False, False),
     "none": (None, False, False),
 }
 
 
-@pytest.mark.parametrize(("made", "whole", "serving"), WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize(("made", "whole", "another"), WHOLE.values(), ids=WHOLE)
 def test_whether_the_stable_set_is_whole(
-    made: JsonObject | None, whole: bool, serving: bool
+    made: JsonObject | None, whole: bool, another: bool
 ) -> None:
-    """A canary goes at once only where the stable set alone carries all of the traffic."""
+    """A canary stands beside another release, and goes at once where that carries all traffic."""
     assert is_whole(made, CANARY, CANARY.services[0]) is whole
-    assert serves(made) is serving
+    assert serves_another(made, CANARY.id) is another
 
 
 def test_a_canary_is_replaced_by_every_other_release_and_never_kept() -> None:
