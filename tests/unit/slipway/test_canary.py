@@ -3,9 +3,9 @@
 import pytest
 
 from slipway.appfile import dump, parse
+from slipway.canary import DEFAULT, MOST_PODS, canary_pods, share
 from slipway.candidate import build_candidate
 from slipway.candidate_spec import release_spec
-from slipway.canary import DEFAULT, MOST_PODS, canary_pods, share
 from slipway.names import parse_reference
 from slipway.source import Source
 
