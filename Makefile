@@ -4,6 +4,8 @@
 
 LANES ?= unit,engine,prefect,chaos,jenkins
 ARGS ?=
+TARGET ?= docker
+CONTEXT ?=
 # Tests wait more than they compute: more workers than two cores.
 WORKERS ?= 3
 bin := .venv/bin
@@ -12,13 +14,14 @@ help: ## this page
 	@printf 'make <target>\n\n'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-demo: venv ## the whole story in about three minutes: commit to production, and back
-	@$(bin)/slipway demo $(ARGS)
+demo: venv ## the whole story in about three minutes: commit to production, and back; TARGET=kubernetes on a cluster (CONTEXT=)
+	@$(if $(filter kubernetes,$(TARGET)),$(bin)/python scripts/demo_cluster.py up "$(CONTEXT)",$(bin)/slipway demo --target="$(TARGET)") $(ARGS)
 
 up: venv ## start the local stack (registry, Prefect server, worker) and wait until it is ready
 	@$(bin)/slipway up $(ARGS)
 
 down: venv ## stop the local stack; nothing is left behind
+	@$(bin)/python scripts/demo_cluster.py down
 	@$(bin)/slipway down --apps $(ARGS)
 
 test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins,kubernetes chooses, WORKERS=0 takes one process, ARGS='-k word' goes to pytest

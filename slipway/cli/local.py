@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from slipway.cli.options import Json
+from slipway.errors import SlipwayError
 from slipway.terminal import emit_json, err, out, table
 
 
@@ -31,5 +32,12 @@ def down(
 ) -> None:
     """Stop what `slipway up` started."""
     from slipway.cli import stack
+    from slipway.cli.demo.cluster import remove_demo
 
+    try:
+        for name in remove_demo(stack.StackSettings().state) if apps or purge else ():
+            _say(f"removed namespace {name}")
+    except SlipwayError:
+        stack.down(say=_say, apps=True)
+        raise
     stack.down(say=_say, apps=apps or purge, purge=purge)

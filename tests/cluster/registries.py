@@ -35,8 +35,11 @@ def hosts_file(address: str, credentials: Mapping[str, str] | None = None) -> st
     return text
 
 
-def admit(layout: Layout, port: int, credentials: Mapping[str, str]) -> str:
+def admit(layout: Layout, port: int, credentials: Mapping[str, str] | None) -> str:
     """Let the node pull from 127.0.0.1:PORT of this machine; the name that images have there.
+
+    Args:
+        credentials: the node's own; without them every pull needs an imagePullSecret.
 
     Raises:
         Unreachable: the forwarder did not start.

@@ -17,6 +17,7 @@ from slipway.cli.demo.running import Done, Runner
 from slipway.cli.demo.sources import WorkingCopy
 from slipway.cli.demo.telling import Teller
 from slipway.cli.demo.watching import Watcher
+from slipway.cli.demo.ways import Find, as_named
 from slipway.cli.prefect_api import PrefectApi
 from slipway.cli.stack.settings import StackSettings
 from slipway.cli.stack.variables import read_environment
@@ -94,6 +95,14 @@ class Scene:
         """Where users reach each environment."""
         places = self.appfile.environments.items()
         return {name: f"http://127.0.0.1:{place.port}" for name, place in places}
+
+    @property
+    def find(self) -> Find:
+        """How the counting client reaches an address."""
+        return as_named
+
+    def prepare(self) -> None:
+        """What the platform needs before the first release: nothing on the Docker engine."""
 
     def store_secrets(self) -> list[str]:
         """Save a made-up value of each runtime secret as a Prefect Secret block, where none is."""

@@ -15,6 +15,7 @@ from typing import Self
 
 import httpx
 
+from slipway.cli.demo.ways import Find, Way, as_named
 from slipway.release import Frozen
 
 KEPT_ALIVE, FRESH = 2, 1
@@ -75,9 +76,10 @@ def judge(status: int, body: bytes, wanted: int, millis: int) -> Answer:
 class Traffic:
     """Asks each address all the time, from a thread. Use as a context manager."""
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
+    def __init__(self, addresses: Mapping[str, str], find: Find = as_named) -> None:
         self.tallies = {name: Tally() for name in addresses}
         self._addresses = dict(addresses)
+        self._find = find
         self._open: set[str] = set()
         self._ended = threading.Event()
         self._started = time.monotonic()
@@ -119,10 +121,7 @@ class Traffic:
 
     async def _user(self, name: str, address: str, *, fresh: bool) -> None:
         """One user: reads the front page, and every fifth time buys a voucher."""
-        limits = httpx.Limits(max_keepalive_connections=0 if fresh else 1)
-        async with httpx.AsyncClient(
-            base_url=address, timeout=TIMEOUT, limits=limits, trust_env=False
-        ) as client:
+        async with client_of(await self._way(address), fresh=fresh) as client:
             turn = 0
             while not self._over():
                 turn += 1
@@ -134,9 +133,30 @@ class Traffic:
                     self.tallies[name].count(answer, started - self._started)
                 await asyncio.sleep(PAUSE)
 
+    async def _way(self, address: str) -> Way:
+        """The way there; waits until there is one."""
+        while not (way := await asyncio.to_thread(self._find, address)):
+            if self._over():
+                return Way(address)
+            await asyncio.sleep(PAUSE)
+        return way
+
     def _over(self) -> bool:
         late = time.monotonic() - self._started > LONGEST_SECONDS
         return self._ended.is_set() or late or self.requests > MOST_REQUESTS
+
+
+def client_of(way: Way, *, fresh: bool) -> httpx.AsyncClient:
+    """One user's client."""
+    limits = httpx.Limits(max_keepalive_connections=0 if fresh or not way.keeps else 1)
+    return httpx.AsyncClient(
+        base_url=way.url,
+        timeout=TIMEOUT,
+        limits=limits,
+        trust_env=False,
+        verify=way.verify,
+        headers=way.headers,
+    )
 
 
 async def ask(client: httpx.AsyncClient, *, buys: bool) -> Answer:

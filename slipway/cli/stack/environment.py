@@ -17,6 +17,7 @@ def runtime_environment(settings: StackSettings) -> dict[str, str]:
     registry = Registry(settings)
     return {
         **client_environment(settings),
+        **settings.cluster_environment,
         "SLIPWAY_STATE": str(settings.state),
         "SLIPWAY_LEDGER": str(settings.state / "ledger"),
         "SLIPWAY_REGISTRY": settings.registry,

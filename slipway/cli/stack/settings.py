@@ -30,6 +30,7 @@ class StackSettings(BaseSettings):
         pool: Prefect work pool.
         deploy: whether `up` registers the flows of prefect.yaml.
         deadline: seconds that each service has to become ready.
+        kubeconfig, kube_context: the cluster that the worker releases to, where one is named.
     """
 
     model_config = SettingsConfigDict(env_prefix="SLIPWAY_STACK_", extra="forbid", frozen=True)
@@ -42,6 +43,8 @@ class StackSettings(BaseSettings):
     pool: str = "slipway"
     deploy: bool = True
     deadline: float = Field(default=90, gt=0)
+    kubeconfig: Path | None = None
+    kube_context: str | None = None
 
     @property
     def registry(self) -> str:
@@ -57,6 +60,15 @@ class StackSettings(BaseSettings):
     def prefect_api(self) -> str:
         """PREFECT_API_URL."""
         return f"{self.prefect_url}/api"
+
+    @property
+    def cluster_environment(self) -> dict[str, str]:
+        """Variables that name the cluster; none where none is named."""
+        named = {
+            "SLIPWAY_KUBECONFIG": str(self.kubeconfig or ""),
+            "SLIPWAY_KUBE_CONTEXT": self.kube_context or "",
+        }
+        return {name: value for name, value in named.items() if value}
 
     @property
     def secrets(self) -> Path:
