@@ -42,8 +42,12 @@ def canary(
 
 
 async def under_traffic(world: KubernetesWorld, act: Callable[[], object]) -> Tally:
-    """What clients saw from before the act to after it, however long it takes."""
-    tally, load = Tally(), Load(PORT, 1, host=world.address, keep_alive=0, anew=6)
+    """What clients saw from before the act to after it, however long it takes.
+
+    They ask where the mode `faulty` answers well.
+    """
+    tally = Tally()
+    load = Load(PORT, 1, host=world.address, path="/slow/0", keep_alive=0, anew=6)
     acting = asyncio.create_task(asyncio.to_thread(act))
     is_last = False
     while not is_last:
@@ -109,8 +113,8 @@ async def test_a_canary_that_answers_badly_goes_and_users_notice_nothing(site: S
     """S1-57, S1-33, C4: what is asked of the canary alone finds it; the stable set is untouched."""
     world: Any = site.world
     before = stable_set(world)
-    weight = (Weight(weight=50, hold_millis=60_000),)
-    bad = canary(world, "bad", weight, mode="sick:10", path="/alive")
+    weight = (Weight(weight=50, hold_millis=3000),)
+    bad = canary(world, "bad", weight, mode="faulty:2", path="/version")
 
     def release() -> None:
         with pytest.raises(ReleaseFailed, match="does not answer well") as caught:
