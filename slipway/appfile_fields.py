@@ -58,6 +58,15 @@ def _leaves_root_writable(path: str) -> bool:
     return any(f"{path}/".startswith(f"{reserved}/") for reserved in _RESERVED_MOUNTS)
 
 
+def _without_user(address: str) -> str:
+    """What stands before an @ may be a password, so it is not told."""
+    if "@" in address:
+        raise BadInput(
+            "address is not valid", found="a user or a password", allowed="an address without"
+        )
+    return address
+
+
 def _is_of_the_cluster(namespace: str) -> bool:
     return namespace.startswith("kube-")
 
@@ -99,6 +108,7 @@ UrlPath = Annotated[
 ]
 HttpAddress = Annotated[
     str,
+    AfterValidator(_without_user),
     *_matching(
         _HTTP_ADDRESS,
         "address",

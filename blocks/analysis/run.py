@@ -60,7 +60,7 @@ def analyse(
             context.note(f"analysis {line}")
             made.append(_on_record(check, outcome))
             if outcome.verdict is not Verdict.PASS:
-                raise _red(check, outcome, [*evidence, *outcome.lines])
+                raise red(check, outcome, [*evidence, *outcome.lines])
             evidence.append(line)
     finally:
         release.close()
@@ -95,7 +95,8 @@ def _on_record(check: Check, outcome: Outcome) -> JsonObject:
     }
 
 
-def _red(check: Check, outcome: Outcome, evidence: list[str]) -> StepFailed:
+def red(check: Check, outcome: Outcome, evidence: list[str]) -> StepFailed:
+    """The error of a check that did not pass."""
     kind = AnalysisFailed if outcome.verdict is Verdict.FAIL else AnalysisUnclear
     return kind(
         f"analysis {check.name} ({check.kind}): {outcome.verdict}",

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from slipway.directory_store import DirectoryStore
 from slipway.errors import ReleaseFailed
 from slipway.ledger import Kind
 from tests.fakes.prometheus import FakePrometheus, serving
 from tests.rig import analyses, doomed
 from tests.rig.doomed import Site
+from tests.rig.kubernetes_helm_world import HelmWorld
+from tests.rig.kubernetes_manifests import ManifestWorld, front, workload
 from tests.rig.kubernetes_rig import Cluster
+from tests.rig.kubernetes_tools import tool
 from tests.rig.kubernetes_world import KubernetesWorld
 
-pytestmark = pytest.mark.kubernetes
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -61,6 +65,27 @@ def test_a_release_that_breaks_under_synthetic_traffic_is_restored(
     assert why["evidence"][0].startswith("answers: pass: ")
     assert "analysis errors (synthetic): fail; found: 7 errors in " in why["summary"]
     assert Kind.QUARANTINE in [record.kind for record in site.records()]
+
+
+@pytest.mark.parametrize("kind", ["manifests", "chart"])
+def test_what_an_app_brings_itself_is_analysed_as_well(
+    cluster: Cluster, namespace: str, tmp_path: Path, kind: str
+) -> None:
+    """N19: the pods that its own objects make."""
+    image = cluster.push("one")
+    update = {"analysis": analyses.analysis(analyses.http(), analyses.synthetic())}
+    world: HelmWorld | ManifestWorld
+    if kind == "chart":
+        world = HelmWorld(cluster, namespace, image, helm=tool("helm4"), folder=tmp_path)
+        spec = world.spec("good", bake_millis=100)
+    else:
+        store = DirectoryStore(tmp_path / "ledger")
+        world = ManifestWorld(cluster, namespace, image, store=store)
+        plain = world.spec("good", bake_millis=100)
+        spec = world.with_manifests(plain, workload("web"), front())
+    seen = world.deploy(spec.model_copy(update=update))
+    assert seen[analyses.ANALYSED]["verdict"] == "pass"
+    assert seen[analyses.ANALYSED]["checks"][1]["statuses"] == {"200": 60}
 
 
 def test_a_server_that_does_not_answer_is_no_pass(world: KubernetesWorld, site: Site) -> None:
