@@ -12,6 +12,7 @@ from enum import StrEnum
 from slipway.claim import Goal, OpenClaim, open_claim
 from slipway.errors import KeyReused, NoRollbackTarget, Quarantined, ReceiptMissing
 from slipway.ledger import Kind, Record
+from slipway.platform import Stage
 from slipway.release import Frozen, ReleaseSpec, parse_spec
 
 
@@ -54,6 +55,22 @@ def good_releases(records: Iterable[Record]) -> list[GoodRelease]:
             for spec_id in record.body.get("rolled_back", []):
                 good.pop(spec_id, None)
     return list(good.values())
+
+
+def analysed(records: Iterable[Record], token: int | None) -> list[str]:
+    """What each check of a claim's analyses said, in order, as `NAME: VERDICT: FOUND`.
+
+    Args:
+        token: of the claim.
+    """
+    return [
+        f"{check['name']}: {check['verdict']}: {check['said']}"
+        for record in records
+        if record.kind is Kind.OBSERVED
+        and record.body.get("token") == token
+        and record.body.get("stage") == Stage.ANALYSE
+        for check in record.body["observation"].get("checks", [])
+    ]
 
 
 def serving_release(records: list[Record]) -> GoodRelease | None:

@@ -64,14 +64,19 @@ def gate(wanted: Plan, left: str) -> str:
     )
 
 
-def summary(result: Result, seconds: float) -> str:
-    """How a release ended."""
+def summary(result: Result, seconds: float, analysed: Sequence[str] = ()) -> str:
+    """How a release ended.
+
+    Args:
+        analysed: what each check of its analysis said.
+    """
     rows = [
         ("Candidate", _short(result.candidate)),
         ("Serving", result.serving or "nothing"),
         ("Claim", result.token or "none: nothing was changed"),
         ("Plan", _short(result.plan_hash or "")),
         ("Took", f"{seconds:.1f} s"),
+        *(("Analysis", line) for line in analysed),
     ]
     title = f"{result.target} {_short(result.candidate)}: {result.outcome}"
     why = explanation(result.explanation) if result.explanation else ""

@@ -18,6 +18,7 @@ from slipway import markdown
 from slipway.errors import SlipwayError, Superseded
 from slipway.execution import Result
 from slipway.explanations import explain
+from slipway.history import analysed
 from slipway.ledger import Kind, Record
 from slipway.plan import Plan
 from slipway.release import Target
@@ -36,8 +37,17 @@ async def publish_plan(plan: Plan) -> None:
     await _publish("plan", plan.spec.target, markdown.plan(plan), "What a release will change")
 
 
-async def shown(target: Target, what: str, act: Awaitable[Result]) -> Result:
-    """Await the act and show how it ended, well or not; its error comes back unchanged."""
+async def shown(
+    target: Target,
+    what: str,
+    act: Awaitable[Result],
+    records: Callable[[], Sequence[Record]] = tuple,
+) -> Result:
+    """Await the act and show how it ended, well or not; its error comes back unchanged.
+
+    Args:
+        records: the chain as it is then, for what an analysis found.
+    """
     started = time.monotonic()
     try:
         result = await act
@@ -48,9 +58,9 @@ async def shown(target: Target, what: str, act: Awaitable[Result]) -> Result:
         text = markdown.failure(target, what, why, time.monotonic() - started)
         await _publish("release", target, text, RELEASES)
         raise
-    await _publish(
-        "release", target, markdown.summary(result, time.monotonic() - started), RELEASES
-    )
+    lines = analysed(records(), result.token) if result.token else []
+    text = markdown.summary(result, time.monotonic() - started, lines)
+    await _publish("release", target, text, RELEASES)
     return result
 
 

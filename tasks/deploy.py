@@ -25,7 +25,8 @@ async def bring_in(release: Release, *, key: str | None, again: bool) -> Result:
     order = await perform("order made", partial(release.order, key=key, again=again))
     engine = release.engine(gate=partial(_gate, release.gatekeeper, order.contents))
     what = f"deploy of {release.candidate.reference.short}"
-    return await shown(release.target, what, _once(engine, order, release.ledger))
+    act = _once(engine, order, release.ledger)
+    return await shown(release.target, what, act, release.ledger.records)
 
 
 async def _gate(keeper: Gatekeeper, contents: str, plan: Plan) -> list[int]:

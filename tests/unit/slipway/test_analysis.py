@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from slipway import markdown
 from slipway.analysis import Analysis, Verdict, filled, is_met, of_series, percentile, references
 from slipway.analysis_prometheus import read
 from slipway.analysis_share import Bounds, bounds, needed, of_share
 from slipway.canonical import canonical_json
 from slipway.errors import AnalysisFailed, AnalysisUnclear, ReleaseFailed
+from slipway.history import analysed
 from slipway.ledger import Kind
 from slipway.platform import Stage, Step
 from slipway.release import parse_spec
@@ -114,8 +116,9 @@ def test_a_specification_without_analysis_is_written_as_before():
 class Analysed:
     """The memory platform with one more step, which judges."""
 
-    def __init__(self, world, error=None):
+    def __init__(self, world, error=None, seen=None):
         self.inner, self.error, self.judged = world.platform, error, []
+        self.seen = seen or {"verdict": "pass"}
 
     def __getattr__(self, name):
         return getattr(self.inner, name)
@@ -125,7 +128,7 @@ class Analysed:
             self.judged.append(wanted.id)
             if self.error:
                 raise self.error
-            return {"verdict": "pass"}
+            return self.seen
 
         return [
             *self.inner.forward(wanted, previous),
@@ -148,6 +151,18 @@ def test_what_does_not_pass_goes_back(tmp_path, error, is_quarantined):
     assert world.platform.serving == spec("a").id
     assert platform.judged == [spec("b").id]
     assert (Kind.QUARANTINE in world.kinds()) is is_quarantined
+
+
+def test_what_each_check_said_is_read_from_the_records(tmp_path):
+    world = World(tmp_path)
+    said = {"name": "errors", "verdict": "pass", "said": "0 errors | in 60"}
+    platform = Analysed(world, seen={"verdict": "pass", "checks": [said]})
+    result = asyncio.run(world.engine(platform=platform).deploy(order("a")))
+    lines = analysed(world.records(), result.token)
+    assert lines == ["errors: pass: 0 errors | in 60"]
+    assert analysed(world.records(), result.token + 1) == []
+    (row,) = [r for r in markdown.summary(result, 1.0, lines).splitlines() if "Analysis" in r]
+    assert "errors: pass: 0 errors" in row
 
 
 def test_a_way_back_is_not_judged(tmp_path):
