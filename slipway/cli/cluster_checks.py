@@ -82,7 +82,7 @@ def told(cluster: "Cluster", question: "Callable[[Cluster], str]") -> Callable[[
         try:
             return question(cluster)
         except ApiRefused as error:
-            raise refusal("the cluster was asked", error) from None
+            raise refusal("a question to the cluster", error) from None
 
     return asked
 
