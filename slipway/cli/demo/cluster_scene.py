@@ -17,6 +17,9 @@ from slipway.cli.stack.variables import read_environment
 APP = "vouchers-k8s"
 # Two sets of prod's pods stand beside each other at times, on a node of two cores.
 CPUS = "0.15"
+MEASURED = """    analysis:
+      front-page: {http: {path: /, count: 4, interval: 500ms}}
+"""
 OWN = {"SLIPWAY_KUBECONFIG", "SLIPWAY_KUBE_CONTEXT"}
 
 
@@ -26,8 +29,8 @@ def on_cluster(appfile: str) -> str:
     head = re.sub(r"^app: .*$", f"app: {APP}", head, flags=re.MULTILINE)
     place = "platform: kubernetes\n    strategy: blue-green\n    port: 80"
     places = re.sub(r"port: 80\d\d$", place, places, flags=re.MULTILINE)
-    # Asked on the preview too, the front page shows what breaks there before users are sent to it.
-    places = places.replace("health: {", "health: {path: /, ")
+    # Measured on the preview: what breaks within seconds is found before users are sent there.
+    places = re.sub(r"^    health: ", f"{MEASURED}    health: ", places, flags=re.MULTILINE)
     return head + heading + re.sub(r"cpus: [0-9.]+", f"cpus: {CPUS}", places)
 
 

@@ -29,6 +29,7 @@ def test_the_app_file_of_the_engine_becomes_one_of_a_cluster(example: str) -> No
     for name, place in after.environments.items():
         was = before.environments[name]
         assert (place.platform, place.strategy, place.port) == ("kubernetes", "blue-green", 80)
+        assert [*place.analysis] == ["front-page"]
         assert (place.replicas, place.gate, place.config) == (was.replicas, was.gate, was.config)
 
 
