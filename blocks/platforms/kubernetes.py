@@ -36,7 +36,7 @@ from blocks.platforms.kubernetes_steps import Forward, Retire, Settings
 from blocks.platforms.kubernetes_workload import checked_user
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
-from slipway.errors import BadInput, LedgerTampered, SlipwayError, StepFailed, WayBackMissing
+from slipway.errors import BadInput, Cause, LedgerTampered, SlipwayError, StepFailed, WayBackMissing
 from slipway.platform import Evidence, Observation, Step
 from slipway.release import ReleaseSpec, Target
 
@@ -127,14 +127,23 @@ class KubernetesPlatform:
                 ) from error
 
     def fence(self, target: Target, token: int) -> JsonObject:
-        """See Platform. Where there is no namespace yet there is nothing to fence."""
+        """See Platform. Where there is no namespace yet there is nothing to fence.
+
+        Raises:
+            Refused: the account lacks a permission; every one that is missing is named.
+        """
         place = self._namespace(target)
         with self._settings().cluster(patience=60) as cluster:
             if cluster.find(path_of("Namespace", "", place)) is None:
                 return {"holder": token, "lease": None}
             writer = Writer(cluster, target, place, token)
-            touched = writer.fence()
-            touched += [f"Helm revision {n}" for n in repair_ours(writer, target.app)]
+            try:
+                touched = writer.fence()
+                touched += [f"Helm revision {n}" for n in repair_ours(writer, target.app)]
+            except StepFailed as error:
+                if error.cause is Cause.PERMISSION:
+                    kubernetes_prove.permission_facts(cluster, place)
+                raise
             return {"holder": token, "lease": names.lease_name(target), "touched": touched}
 
     def forward(self, spec: ReleaseSpec, previous: ReleaseSpec | None) -> Sequence[Step]:

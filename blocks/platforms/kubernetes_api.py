@@ -89,11 +89,13 @@ class Cluster:
         access: gives a client; asked again once after a 401.
         patience: seconds for which a server that does not answer is asked again.
         check: raises once its holder must stop; called before each try.
+        seconds: for which an answer is waited for.
     """
 
     access: Access
     patience: float = 10
     check: Callable[[], None] = lambda: None
+    seconds: float = SECONDS
     _client: ApiClient | None = field(default=None, repr=False)
 
     @property
@@ -205,7 +207,7 @@ class Cluster:
         query: Mapping[str, str | int] | None,
     ) -> tuple[int, str]:
         try:
-            response = self.open(method, path, body, content, query, SECONDS)
+            response = self.open(method, path, body, content, query, self.seconds)
             return int(response.status), response.data.decode(errors="replace")
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(

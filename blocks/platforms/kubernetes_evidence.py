@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_of
@@ -13,6 +14,8 @@ from slipway.platform import Evidence
 from slipway.release import ReleaseSpec
 
 TAIL = 100
+# Logs come from the pod's node, which may be what failed.
+LOG_SECONDS = 5.0
 
 
 def gather(cluster: Cluster, spec: ReleaseSpec) -> list[Evidence]:
@@ -80,8 +83,9 @@ def logs(
     """The last lines that the pod wrote; none where the cluster has none."""
     query: dict[str, str | int] = {"tailLines": lines, "previous": str(previous).lower()}
     path = path_of("Pod", namespace, f"{pod}/log")
+    hasty = replace(cluster, patience=0, seconds=LOG_SECONDS)
     try:
-        return cluster.text("GET", path, query=query).splitlines()
+        return hasty.text("GET", path, query=query).splitlines()
     except (ApiRefused, Unreachable):
         return []
 

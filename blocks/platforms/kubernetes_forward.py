@@ -1,18 +1,21 @@
 """One HTTP request to a pod through a port-forward of the API server, which is ended after it."""
 
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any, cast
 
-from kubernetes.client import ApiException, CoreV1Api
-from kubernetes.stream import portforward
-from websocket import WebSocketException
+from certifi import where
+from kubernetes.client import ApiException, Configuration
+from kubernetes.stream.ws_client import PortForward, get_websocket_url, websocket_proxycare
+from websocket import WebSocket, WebSocketException
 
-from blocks.platforms.kubernetes_api import Cluster
+from blocks.platforms.kubernetes_api import Cluster, path_of
 
 SECONDS = 5.0
+PROTOCOL = "v4.channel.k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +66,39 @@ def opened(cluster: Cluster, namespace: str, pod: str, port: int) -> Any:
     Raises:
         ApiException, WebSocketException: the API server opens none.
     """
-    api = CoreV1Api(cluster.client)
-    return portforward(api.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port))
+    return PortForward(connected(cluster, namespace, pod, port), [port])
+
+
+def connected(cluster: Cluster, namespace: str, pod: str, port: int) -> WebSocket:
+    """The way to the pod; the client's own has no bound, and waits while a kubelet hangs."""
+    api, path = cluster.client, path_of("Pod", namespace, f"{pod}/portforward")
+    query = [("ports", str(port))]
+    asked = api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
+    url, headers = get_websocket_url(asked[1], None), asked[2]
+    options = {"header": [f"{key}: {value}" for key, value in wanted_headers(headers)]}
+    if api.configuration.proxy:
+        options = websocket_proxycare(options, api.configuration, url, headers)
+    made = WebSocket(sslopt=tls_options(api.configuration), skip_utf8_validation=False)
+    made.connect(url, timeout=SECONDS, **options)
+    return made
+
+
+def wanted_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Those of an upgrade: the login where there is one, and the protocol. Pure."""
+    login = [(key, value) for key, value in headers.items() if key.lower() == "authorization"]
+    return [*login, ("sec-websocket-protocol", PROTOCOL)]
+
+
+def tls_options(settings: Configuration) -> dict[str, Any]:
+    """How the server is known, and this client to it. Pure."""
+    options: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE}
+    if settings.verify_ssl:
+        options = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": settings.ssl_ca_cert or where()}
+        if settings.assert_hostname is not None:
+            options["check_hostname"] = settings.assert_hostname
+    given = {
+        "certfile": settings.cert_file,
+        "keyfile": settings.key_file,
+        "server_hostname": settings.tls_server_name,
+    }
+    return options | {key: value for key, value in given.items() if value}

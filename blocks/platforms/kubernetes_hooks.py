@@ -8,7 +8,8 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster, path_for
 from blocks.platforms.kubernetes_evidence import of_pod
 from blocks.platforms.kubernetes_fence import Writer
-from blocks.platforms.kubernetes_judge import Patience, Problem, State, problems
+from blocks.platforms.kubernetes_judge import Patience, State, problems
+from blocks.platforms.kubernetes_problem import Problem
 from blocks.platforms.kubernetes_watch import waking
 from slipway.canonical import JsonObject
 from slipway.errors import CrashLoop, DeadlineExceeded, OutOfMemory, ProbeFailed, StepFailed
@@ -148,6 +149,7 @@ class Running:
         return problem.kind(
             f"hook {self.name}: {problem.message}",
             found=problem.found,
+            next_step=problem.next_step,
             evidence=words,
             cause=problem.cause,
         )

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_evidence import moment
 from blocks.platforms.kubernetes_observe import release_of
+from blocks.platforms.kubernetes_problem import Problem, unmounted, unschedulable, untaken
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, CrashLoop, ImageMissing, OutOfMemory, ProbeFailed, StepFailed
 
 PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
 FINAL_PULL = ("not found", "unauthorized", "denied", "forbidden", "manifest unknown", "invalid")
 UNSTARTED = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
-# Seconds that these may last: a node, a quota or an admission webhook may come round.
-LASTING_SECONDS = 5.0
 COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
 NODE_COUNTS = ("currentNumberScheduled", "updatedNumberScheduled", "numberReady", "numberAvailable")
 
@@ -25,23 +24,6 @@ class State:
     deployments: tuple[JsonObject, ...]
     pods: tuple[JsonObject, ...]
     events: tuple[JsonObject, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a rollout cannot go on.
-
-    Attributes:
-        lasting: counts only once it was there for LASTING_SECONDS.
-        pod: the pod that shows it, or empty.
-    """
-
-    kind: type[StepFailed]
-    message: str
-    found: str
-    cause: Cause | None = None
-    lasting: bool = False
-    pod: str = ""
 
 
 @dataclass(slots=True)
@@ -57,7 +39,7 @@ class Patience:
         seen = {problem.message for problem in problems}
         self.since = {m: self.since.get(m, now) for m in seen}
         for problem in problems:
-            if not problem.lasting or now - self.since[problem.message] >= LASTING_SECONDS:
+            if not problem.lasting or now - self.since[problem.message] >= problem.after:
                 return problem
         return None
 
@@ -178,6 +160,8 @@ def pod_problems(
         )
         if is_stuck and not any(event.get("reason") == "TriggeredScaleUp" for event in own):
             yield unschedulable(pod, str(condition.get("message", "")))
+    yield from untaken(pod)
+    yield from unmounted(pod, own)
     starting = [s for s in status.get("initContainerStatuses") or [] if not has_finished(s)]
     for container in (*starting, *(status.get("containerStatuses") or [])):
         yield from container_problems(pod, container, own, patience)
@@ -187,14 +171,6 @@ def has_finished(container: JsonObject) -> bool:
     """Whether an init container has done its work."""
     ended = (container.get("state") or {}).get("terminated") or {}
     return ended.get("exitCode") == 0
-
-
-def unschedulable(pod: JsonObject, text: str) -> Problem:
-    service = (pod["metadata"].get("labels") or {}).get(names.SERVICE)
-    message = f"no node takes a pod of {service}"
-    return Problem(
-        StepFailed, message, text, Cause.QUOTA, lasting=True, pod=pod["metadata"]["name"]
-    )
 
 
 def container_problems(

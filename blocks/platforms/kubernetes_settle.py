@@ -9,7 +9,6 @@ from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_evidence import event_line, of_object, of_pod
 from blocks.platforms.kubernetes_judge import (
     Patience,
-    Problem,
     State,
     is_complete,
     is_of_job,
@@ -19,6 +18,7 @@ from blocks.platforms.kubernetes_judge import (
 )
 from blocks.platforms.kubernetes_manifests import Manifests
 from blocks.platforms.kubernetes_observe import is_ready, release_of
+from blocks.platforms.kubernetes_problem import Problem
 from blocks.platforms.kubernetes_watch import waking
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
@@ -85,7 +85,11 @@ class Place:
         """The error, with the last words of the pod that shows it."""
         evidence = of_pod(self.cluster, self.spec, problem.pod) if problem.pod else ()
         return problem.kind(
-            problem.message, found=problem.found, evidence=evidence, cause=problem.cause
+            problem.message,
+            found=problem.found,
+            next_step=problem.next_step,
+            evidence=evidence,
+            cause=problem.cause,
         )
 
     def own_pods(self, state: State) -> list[JsonObject]:

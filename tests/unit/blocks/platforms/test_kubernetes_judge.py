@@ -5,13 +5,8 @@ from typing import Any
 import pytest
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_judge import (
-    LASTING_SECONDS,
-    Patience,
-    State,
-    is_complete,
-    problems,
-)
+from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems
+from blocks.platforms.kubernetes_problem import LASTING_SECONDS, UNTAKEN_SECONDS
 from blocks.platforms.kubernetes_quota import refuse_full
 from blocks.platforms.kubernetes_steps import surge
 from slipway.canonical import JsonObject
@@ -164,6 +159,41 @@ def test_pods_of_another_release_do_not_count() -> None:
     old = release(service(config={"GREETING": "old"}))
     state = State((), (pod(old, **waiting("ImagePullBackOff")),), ())
     assert problems(state, SPEC.id, Patience(1)) == []
+
+
+MOUNTS = {
+    'volume "secrets" : secret "shop-secrets-1" not found': Cause.SECRET,
+    'volume "tls" : references non-existent secret key: ca': Cause.SECRET,
+    'volume "secrets" : configmap "texts" not found': Cause.INPUT,
+    'volume "s" : failed to sync secret cache: timed out': None,
+}
+
+
+@pytest.mark.parametrize(("message", "cause"), MOUNTS.items())
+def test_what_a_pod_waits_for_in_vain_is_told(message: str, cause: Cause | None) -> None:
+    """C2, N24: a missing Secret or ConfigMap never starts the container that could fail."""
+    message = f"MountVolume.SetUp failed for {message}"
+    event = {"involvedObject": {"name": "web-1"}, "reason": "FailedMount", "message": message}
+    made = pod(SPEC, ready=False, **waiting("ContainerCreating"))
+    found = problems(State((), (made,), (event,)), SPEC.id, Patience(1))
+    assert [(one.cause, one.found, one.lasting) for one in found] == (
+        [(cause, message, True)] if cause else []
+    )
+    assert problems(State((), (pod(SPEC),), (event,)), SPEC.id, Patience(1)) == [], "it runs"
+
+
+def test_a_node_that_takes_nothing_up_is_told_and_a_slow_one_is_not() -> None:
+    """H5: assigned to a node whose kubelet is gone."""
+    made, patience = pod(SPEC, ready=False), Patience(1)
+    made["spec"] = {**made["spec"], "nodeName": "node1"}
+    made["status"] = {"phase": "Pending"}
+    found = problems(State((), (made,), ()), SPEC.id, patience)
+    assert "node node1 does not take web-1 up" in found[0].message
+    assert patience.due(found, 100.0) is None
+    assert patience.due(found, 99.0 + UNTAKEN_SECONDS) is None
+    assert patience.due(found, 100.0 + UNTAKEN_SECONDS) is found[0]
+    made["status"] = {"phase": "Pending", "startTime": "2026-11-21T20:00:00Z"}
+    assert problems(State((), (made,), ()), SPEC.id, Patience(1)) == []
 
 
 def condition(message: str) -> State:
