@@ -69,7 +69,7 @@ def opened(cluster: Cluster, namespace: str, pod: str, port: int) -> Any:
     return PortForward(connected(cluster, namespace, pod, port), [port])
 
 
-def connected(cluster: Cluster, namespace: str, pod: str, port: int) -> WebSocket:
+def connected(cluster: Cluster, namespace: str, pod: str, port: int) -> Any:
     """The way to the pod; the client's own has no bound, and waits while a kubelet hangs."""
     api, path = cluster.client, path_of("Pod", namespace, f"{pod}/portforward")
     query = [("ports", str(port))]
@@ -78,8 +78,11 @@ def connected(cluster: Cluster, namespace: str, pod: str, port: int) -> WebSocke
     options = {"header": [f"{key}: {value}" for key, value in wanted_headers(headers)]}
     if api.configuration.proxy:
         options = websocket_proxycare(options, api.configuration, url, headers)
-    made = WebSocket(sslopt=tls_options(api.configuration), skip_utf8_validation=False)
-    made.connect(url, timeout=SECONDS, **options)
+    made: Any = WebSocket(sslopt=tls_options(api.configuration), skip_utf8_validation=False)
+    try:
+        made.connect(url, timeout=SECONDS, **options)
+    except OSError as error:
+        raise ApiException(status=0, reason=str(error)) from None
     return made
 
 
