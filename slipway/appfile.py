@@ -31,6 +31,7 @@ from slipway.appfile_fields import (
     UrlPath,
     UserId,
 )
+from slipway.appfile_objects import Autoscale, Ingress, ServiceType, Smoke
 from slipway.canary import Canary
 from slipway.canonical import JsonObject
 from slipway.names import ConfigKey, Name
@@ -149,6 +150,14 @@ class Environment(Section):
     """Values of the chart; they are merged into those of the app. Never a secret."""
     replicas: Annotated[int, Field(ge=1, le=64)] = 1
     """Containers of each image."""
+    autoscale: Autoscale | None = None
+    """On Kubernetes instead of `replicas`; `{}` is 2 to 10 pods at 80 % of their cores."""
+    service_type: ServiceType = "ClusterIP"
+    """On Kubernetes, who can reach the front Service: the cluster, its nodes, a load balancer."""
+    ingress: Ingress | None = None
+    """On Kubernetes, a name from outside for the front image; none by default."""
+    smoke: Smoke | None = None
+    """On Kubernetes, a test that every release must pass under traffic; none by default."""
     port: Port
     """Where users reach the front image; on Kubernetes the port of its Service."""
     resources: Resources = Resources()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from slipway import appfile_analysis, chart_values
+from slipway import appfile_analysis, appfile_object_checks, chart_values
 from slipway.appfile_errors import Problem, closest
 from slipway.appfile_fields import on_kubernetes
 from slipway.appfile_strategies import SIDE_BY_SIDE, taken_names, weights
@@ -285,6 +285,7 @@ _CHECKS: tuple[Callable[["AppFile"], Iterator[Problem]], ...] = (
     _folders,
     _values,
     _namespaces,
+    appfile_object_checks.problems,
     _suppressions,
     _durations,
     _analysis,

@@ -56,4 +56,14 @@ def _platform(appfile: "AppFile", name: str, environment: "Environment") -> dict
         "service_account": environment.service_account or appfile.app,
         "values": merged(appfile.values, environment.values) if folders["chart"] else {},
         **folders,
+        **_objects(appfile, environment),
     }
+
+
+def _objects(appfile: "AppFile", environment: "Environment") -> dict[str, Any]:
+    """An autoscaled release begins with its fewest pods, so that it has a budget for disruption."""
+    scale, smoke = environment.autoscale, environment.smoke
+    found: dict[str, Any] = {"replicas": scale.min} if scale else {}
+    if smoke and not smoke.image:
+        found["smoke"] = smoke.model_copy(update={"image": front_of(appfile)})
+    return found

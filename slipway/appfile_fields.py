@@ -159,6 +159,24 @@ ServiceAccount = Annotated[
         253,
     ),
 ]
+ObjectName = Annotated[
+    str,
+    *_matching(
+        rf"{_LABEL}(?:\.{_LABEL})*",
+        "name",
+        "lower case letters, digits, inner dashes and dots, at most 253 characters",
+        253,
+    ),
+]
+HostName = Annotated[
+    str,
+    *_matching(
+        rf"{_LABEL}(?:\.{_LABEL})+",
+        "host",
+        "a name with a domain as in shop.example.org, in lower case, without port and path",
+        253,
+    ),
+]
 TargetName = Annotated[
     str, *_matching(_TARGET, "build target", "the name of a stage in the Dockerfile", 128)
 ]

@@ -17,6 +17,7 @@ from slipway.release import (
     ReleaseSpec,
     Resources,
     ServiceSpec,
+    SmokeSpec,
     Target,
     Weight,
 )
@@ -103,6 +104,21 @@ def _kubernetes(place: Environment, bundle: bytes | None) -> KubernetesSpec | No
         canary=tuple(
             Weight(weight=step.weight, hold_millis=millis(step.hold)) for step in place.canary.steps
         ),
+        autoscale=place.autoscale,
+        service_type=place.service_type,
+        ingress=place.ingress,
+        smoke=_smoke(place),
+    )
+
+
+def _smoke(place: Environment) -> SmokeSpec | None:
+    smoke = place.smoke
+    if smoke is None:
+        return None
+    return SmokeSpec(
+        service=smoke.image or "",
+        command=smoke.command,
+        deadline_seconds=-(-millis(smoke.deadline) // 1000),
     )
 
 

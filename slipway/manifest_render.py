@@ -172,7 +172,9 @@ def _fill_template(
 def _fill_workload(
     made: JsonObject, scaled: Collection[str], place: Place, generated: Mapping[str, Generated]
 ) -> None:
-    """A Deployment whose replicas something else sets gets none."""
+    """A workload whose replicas something else sets says none: two would fight over them."""
+    if made["metadata"]["name"] in scaled and isinstance(made.get("spec"), dict):
+        made["spec"].pop("replicas", None)
     names = sorted(images_in(made, place.images), key=place.images.index)
     if identity(made)[:2] != ("apps", "Deployment") or not names:
         return

@@ -17,6 +17,7 @@ from pydantic import (
 
 from slipway.analysis import Analysis
 from slipway.appfile_fields import Namespace, ServiceAccount
+from slipway.appfile_objects import Autoscale, Ingress, ServiceType
 from slipway.canonical import content_digest
 from slipway.errors import BadInput
 from slipway.frozen import Frozen as Frozen  # noqa: PLC0414 - read from here by what is kept
@@ -88,6 +89,14 @@ class Weight(Frozen):
     hold_millis: Annotated[int, Field(ge=0)]
 
 
+class SmokeSpec(Frozen):
+    """A test that runs as a Job: by which service's image, what, and for how long at most."""
+
+    service: Name
+    command: tuple[str, ...]
+    deadline_seconds: Annotated[int, Field(ge=1)]
+
+
 class KubernetesSpec(Frozen):
     """Where on a cluster a release runs, and as whom; neither is secret.
 
@@ -95,9 +104,12 @@ class KubernetesSpec(Frozen):
         manifests: digest of the bundle that is applied (slipway.manifests), or
         chart: of the chart that is installed (slipway.charts); None where objects are generated.
             The bytes lie beside the ledger under this digest.
-        values: of the chart, references not filled in (slipway.chart_values); absent from what is
-            written where there are none, so that ids on record stay as they are.
-        canary: rising weights of strategy `canary`; absent like values where there are none.
+        values: of the chart, references not filled in (slipway.chart_values).
+        canary: rising weights of strategy `canary`.
+        autoscale, service_type, ingress, smoke: of generated objects.
+
+    What says no more than its default is absent from what is written, so that ids on record stay as
+    they are.
     """
 
     namespace: Namespace
@@ -106,12 +118,17 @@ class KubernetesSpec(Frozen):
     chart: Digest | None = None
     values: dict[str, JsonValue] = Field(default_factory=dict)
     canary: tuple[Weight, ...] = ()
+    autoscale: Autoscale | None = None
+    service_type: ServiceType = "ClusterIP"
+    ingress: Ingress | None = None
+    smoke: SmokeSpec | None = None
 
     @model_serializer(mode="wrap")
-    def _without_what_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_absent(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = written(self)
-        for key in ("values", "canary"):
-            if not value[key]:
+        for key in ("values", "canary", "autoscale", "service_type", "ingress", "smoke"):
+            field = type(self).model_fields[key]
+            if getattr(self, key) == field.get_default(call_default_factory=True):
                 del value[key]
         return value
 

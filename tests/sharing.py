@@ -18,7 +18,12 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         *("test_kubernetes_worker", "test_kubernetes_fence", "test_kubernetes_failures"),
         *("test_kubernetes_release", "test_kubernetes_chart_installed", "test_kubernetes_policies"),
         *("test_kubernetes_manifest_release", "test_kubernetes_manifests"),
-        *("test_kubernetes_drift", "test_kubernetes_rights", "test_cluster"),
+        *(
+            "test_kubernetes_drift",
+            "test_kubernetes_rights",
+            "test_kubernetes_objects",
+            "test_cluster",
+        ),
     ),
     "deaths": ("test_prefect_death", "test_prefect_secrets"),
     "commands": ("test_secret_commands", "test_prefect_release", "test_jenkinsfile"),

@@ -67,6 +67,16 @@ class ForwardCanary(Forward):
             judge(cluster, self.spec, wanted, path_for(wanted), take_over=False)
         return seen
 
+    def counted(self) -> list[JsonObject]:
+        """With the pods beside the stable set at the last weight."""
+        weights = self.spec.kubernetes.canary if self.spec.kubernetes else ()
+        beside = [
+            canary_deployment(self.spec, s, "", canary_pods(s.replicas, weights[-1].weight))
+            for s in self.spec.services
+            if weights and self.previous
+        ]
+        return [*Forward.counted(self), *beside]
+
     def canary_at(self, weight: Weight, cluster: Cluster, context: StepContext) -> JsonObject:
         """Pods beside the stable set, ready, tried out alone, and watched under their traffic."""
         stable = self._stable(cluster)

@@ -23,12 +23,13 @@ from blocks.platforms.kubernetes_owners import (
     by_controllers,
     described,
     field_conflicts,
+    is_purged,
     other_managers,
     refuse_conflicts,
     refuse_foreign,
 )
 from blocks.platforms.kubernetes_records import with_recorded
-from blocks.platforms.kubernetes_resources import is_known
+from blocks.platforms.kubernetes_scaling import Bounds, kept_scale, only_scale, with_scale
 from blocks.platforms.kubernetes_supporting import lease
 from slipway.canonical import JsonObject
 from slipway.errors import Superseded
@@ -36,12 +37,10 @@ from slipway.release import Target
 
 ATTEMPTS = 20
 NO_VERSION = "1"
-# Others write into objects of more kinds as a matter of course: what they wrote there stays.
-PURGED = (
-    *("Deployment", "StatefulSet", "DaemonSet", "Service", "ConfigMap"),
-    *("PodDisruptionBudget", "NetworkPolicy", "Role", "RoleBinding"),
+FENCED = (
+    *("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy"),
+    *("HorizontalPodAutoscaler", "Ingress", "Job"),
 )
-FENCED = ("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +137,18 @@ class Writer:
             self.refuse_stale()
         raise self._contended(found["metadata"]["name"])
 
-    def apply(self, wanted: JsonObject, *, take_over: bool = False, path: str = "") -> Written:
+    def apply(
+        self,
+        wanted: JsonObject,
+        *,
+        take_over: bool = False,
+        path: str = "",
+        starts: Bounds | None = None,
+    ) -> Written:
         """Make the object as wanted by server-side apply.
 
         Args:
+            starts: of a workload that an autoscaler sets.
             path: of an object of another kind than the platform generates.
             take_over: take fields that another manager owns; a way back does.
 
@@ -157,7 +164,7 @@ class Writer:
                 refuse_foreign(found, wanted, self.target)
                 found = self.touch({**found, "kind": wanted["kind"]}, path)
             try:
-                written = self._apply(path, wanted, found, take_over)
+                written = self._apply(path, wanted, found, take_over, starts)
                 return self._purge(path, wanted, written) if take_over else written
             except ApiRefused as error:
                 refuse_conflicts(error, wanted)
@@ -165,18 +172,23 @@ class Writer:
         raise self._contended(described(wanted))
 
     def _apply(
-        self, path: str, wanted: JsonObject, found: JsonObject | None, take_over: bool
+        self,
+        path: str,
+        wanted: JsonObject,
+        found: JsonObject | None,
+        take_over: bool,
+        starts: Bounds | None = None,
     ) -> Written:
-        body = self._guarded(wanted, found)
+        body = with_scale(self._guarded(wanted, found), found, starts)
         query: dict[str, str | int] = {"fieldManager": names.MANAGER}
         try:
             made = self.cluster.call("PATCH", path, body, APPLY, query)
         except ApiRefused as error:
             taken = tuple(field_conflicts(error))
-            if not (taken and take_over):
+            if not ((taken and take_over) or only_scale(taken)):
                 raise
             made = self.cluster.call("PATCH", path, body, APPLY, {**query, "force": "true"})
-            return Written(made, True, taken)
+            return Written(made, True, () if only_scale(taken) else taken)
         return Written(made, found is None or version_of(made) != version_of(found))
 
     def _purge(self, path: str, wanted: JsonObject, written: Written) -> Written:
@@ -186,7 +198,7 @@ class Writer:
             return written
         body = self._guarded(wanted, written.made)
         body["metadata"]["annotations"] |= by_controllers(written.made)
-        body = with_scale(body, written.made)
+        body = kept_scale(body, written.made)
         made = self.cluster.call("PUT", path, body, query={"fieldManager": names.MANAGER})
         if version_of(made) == version_of(written.made):
             return written
@@ -275,19 +287,6 @@ def token_of(made: JsonObject | None) -> int:
     annotations = ((made or {}).get("metadata") or {}).get("annotations") or {}
     text = str(annotations.get(names.CLAIM, "0"))
     return int(text) if text.isdecimal() else 0
-
-
-def is_purged(wanted: JsonObject) -> bool:
-    """Whether a way back removes what others added to such an object. Pure."""
-    return wanted["kind"] in PURGED and is_known(wanted)
-
-
-def with_scale(body: JsonObject, found: JsonObject) -> JsonObject:
-    """The body with the replicas that are there, where something else sets them. Pure."""
-    scale = (found.get("spec") or {}).get("replicas")
-    if scale is None or "replicas" in body["spec"]:
-        return body
-    return {**body, "spec": {**body["spec"], "replicas": scale}}
 
 
 def version_of(made: JsonObject) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 from kubernetes.utils.quantity import parse_quantity
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_hardening import HARDENED, hardening
+from blocks.platforms.kubernetes_scaling import observed_replicas, targeted, wanted_replicas
+from blocks.platforms.kubernetes_supporting import ingresses
 from blocks.platforms.kubernetes_workload import (
     DRAIN_SECONDS,
     SECRETS_VOLUME,
@@ -33,13 +36,45 @@ def spec_fields(spec: ReleaseSpec) -> dict[str, str]:
         "namespace": names.namespace_of(spec),
         "service_account": names.account_of(spec),
         "port": str(spec.port),
+        **_way_in(spec),
         "health.path": health.path,
         "health.ready": health.ready,
         "health.deadline": f"{max(health.deadline_seconds, 2)}s",
     }
     for service in spec.services:
-        fields |= _prefixed(service.name, _service_fields(service))
+        own = _service_fields(service) | {"replicas": wanted_replicas(spec, service)}
+        fields |= _prefixed(service.name, own)
     return fields
+
+
+def _way_in(spec: ReleaseSpec) -> dict[str, str]:
+    """The type of the front Service, and each Ingress."""
+    own = spec.kubernetes.service_type if spec.kubernetes else "ClusterIP"
+    return {"service_type": own} | _ingress_fields(ingresses(spec))
+
+
+def _ingress_fields(found: Iterable[JsonObject]) -> dict[str, str]:
+    fields = {}
+    for made in found:
+        name, spec = made["metadata"]["name"], made["spec"]
+        shown = {key: spec[key] for key in ("ingressClassName", "rules", "tls") if spec.get(key)}
+        fields[f"ingress.{name}"] = canonical_json(shown).decode()
+    return fields
+
+
+def with_objects(
+    fields: Mapping[str, str],
+    deployments: Iterable[JsonObject],
+    scalers: Sequence[JsonObject],
+    ingresses: Iterable[JsonObject],
+) -> dict[str, str]:
+    """With what stands beside the workloads: autoscalers' bounds, and Ingresses."""
+    found = {**fields, **(_ingress_fields(ingresses) if fields else {})}
+    for made in deployments:
+        name = made["metadata"]["labels"].get(names.SERVICE, made["metadata"]["name"])
+        scaler = targeted(scalers, "Deployment", made["metadata"]["name"])
+        found[f"{name}.replicas"] = observed_replicas(made, scaler)
+    return found
 
 
 def _service_fields(service: ServiceSpec) -> dict[str, str]:
@@ -49,6 +84,7 @@ def _service_fields(service: ServiceSpec) -> dict[str, str]:
         "memory": _memory(service.resources.memory_bytes),
         "cpu": f"{service.resources.cpu_millis}m",
         "user": service.user,
+        "hardening": HARDENED,
         "stop": f"{service.stop_seconds}s",
     }
     if service.port:
@@ -102,6 +138,7 @@ def _front_fields(deployment: JsonObject, service: JsonObject | None) -> dict[st
     ports = (service or {}).get("spec", {}).get("ports") or []
     return {
         "port": ",".join(str(port["port"]) for port in ports) or ABSENT,
+        "service_type": str((service or {}).get("spec", {}).get("type", ABSENT)),
         "health.path": _probe_path(own, "livenessProbe"),
         "health.ready": _probe_path(own, "readinessProbe"),
         "health.deadline": f"{deployment['spec'].get('progressDeadlineSeconds')}s",
@@ -123,6 +160,7 @@ def _deployment_fields(deployment: JsonObject, configs: Mapping[str, JsonObject]
         "memory": _amount(own, "memory", lambda amount: _memory(int(amount))),
         "cpu": _amount(own, "cpu", lambda amount: f"{int(amount * 1000)}m"),
         "user": str((template.get("securityContext") or {}).get("runAsUser", ABSENT)),
+        "hardening": hardening(template),
         "stop": f"{template.get('terminationGracePeriodSeconds', 0) - DRAIN_SECONDS}s",
     }
     if spec.get("paused"):

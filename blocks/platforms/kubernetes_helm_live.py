@@ -11,6 +11,7 @@ from blocks.platforms.kubernetes_api import (
     refusal,
 )
 from blocks.platforms.kubernetes_owners import conflict, described, field_conflicts
+from blocks.platforms.kubernetes_scaling import KIND, without_scale
 from slipway.canonical import JsonObject
 from slipway.chart_values import flat
 from slipway.errors import BadInput
@@ -45,13 +46,15 @@ def changes(cluster: Cluster, documents: Sequence[JsonObject], place: str) -> li
     """
     found: list[str] = []
     known = (one for one in documents if is_known(one) and one["kind"] != "Secret")
+    scalers = cluster.list(KIND, place)
     for wanted in (within(one, place) for one in known):
         live = cluster.find(path(wanted))
         if live is None:
             found.append(f"{described(wanted)} is gone")
             continue
         applied = dry_run(cluster, wanted, take_over=True)
-        before, after = (_compared(made) for made in (live, applied))
+        both = ({**made, "kind": wanted["kind"]} for made in (live, applied))
+        before, after = (_compared(without_scale(made, scalers)) for made in both)
         found += [f"{described(wanted)}: {change}" for change in difference(before, after)]
     return found
 

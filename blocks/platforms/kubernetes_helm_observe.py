@@ -1,7 +1,7 @@
 """What runs of a chart: Helm's record of it beside the live objects. The conclusions are pure."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
@@ -20,6 +20,7 @@ from blocks.platforms.kubernetes_helm_store import (
 )
 from blocks.platforms.kubernetes_judge import is_complete
 from blocks.platforms.kubernetes_observe import Seen, is_ready, revision
+from blocks.platforms.kubernetes_scaling import KIND, is_within, targeted
 from slipway import chart_values
 from slipway.canonical import JsonObject, content_digest
 from slipway.platform import Observation
@@ -44,6 +45,7 @@ class Chart:
     sets: tuple[JsonObject, ...]
     pods: tuple[JsonObject, ...]
     versions: Mapping[str, str]
+    scalers: tuple[JsonObject, ...] = ()
 
     @property
     def latest(self) -> Revision:
@@ -94,7 +96,8 @@ def see(cluster: Cluster, target: Target, namespace: str) -> Chart | None:
         found = cluster.find(path_of("Secret", namespace, name)) or {"metadata": {}}
         annotations = found["metadata"].get("annotations") or {}
         versions |= json.loads(annotations.get(names.VERSIONS) or "{}")
-    return Chart(history, deployments, services, configs, sets, pods, versions)
+    scalers = tuple(cluster.list(KIND, namespace))
+    return Chart(history, deployments, services, configs, sets, pods, versions, scalers)
 
 
 def secret_names(target: Target, deployments: Iterable[JsonObject]) -> list[str]:
@@ -125,6 +128,7 @@ def observation(chart: Chart, namespace: str) -> Observation:
         tuple(_own(chart, "Service", chart.services)),
         tuple(_own(chart, "ConfigMap", chart.configs)),
         (),
+        scalers=chart.scalers,
     )
     facts = {"helm": [newest.number, state], "objects": revision(seen)}
     return Observation(fields=fields, revision=content_digest(facts), serving=serving(chart))
@@ -151,7 +155,7 @@ def deviations(chart: Chart) -> Iterator[tuple[str, str]]:
         if live is None:
             yield name, ABSENT
             continue
-        yield from ((f"{name}.{key}", text) for key, text in _changed(wanted, live))
+        yield from ((f"{name}.{key}", text) for key, text in _changed(wanted, live, chart.scalers))
     for kind, live_ones in (("Service", chart.services), ("ConfigMap", chart.configs)):
         for wanted in of_kind(chart.documents, kind):
             name = wanted["metadata"]["name"]
@@ -161,10 +165,14 @@ def deviations(chart: Chart) -> Iterator[tuple[str, str]]:
                 yield f"{kind}/{name}.data", "changed"
 
 
-def _changed(wanted: JsonObject, live: JsonObject) -> Iterator[tuple[str, str]]:
-    replicas = wanted["spec"].get("replicas")
-    if replicas is not None and live["spec"]["replicas"] != replicas:
-        yield "replicas", str(live["spec"]["replicas"])
+def _changed(
+    wanted: JsonObject, live: JsonObject, scalers: Sequence[JsonObject]
+) -> Iterator[tuple[str, str]]:
+    replicas, found = wanted["spec"].get("replicas"), live["spec"]["replicas"]
+    scaler = targeted(scalers, "Deployment", live["metadata"]["name"])
+    is_own = is_within(live, scaler) if scaler else replicas in (None, found)
+    if not is_own:
+        yield "replicas", str(found)
     if live["spec"].get("paused"):
         yield "paused", "true"
     before, after = (_images(made) for made in (wanted, live))

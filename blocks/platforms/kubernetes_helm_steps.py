@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms import kubernetes_prove
+from blocks.platforms.kubernetes_addresses import reachable
 from blocks.platforms.kubernetes_analysis import analyse
 from blocks.platforms.kubernetes_api import Cluster, path_of
 from blocks.platforms.kubernetes_fence import Writer
@@ -23,7 +24,7 @@ from blocks.platforms.kubernetes_helm_store import (
     revisions,
 )
 from blocks.platforms.kubernetes_helm_verify import await_routes, bake, installed_of
-from blocks.platforms.kubernetes_observe import addresses
+from blocks.platforms.kubernetes_quota import room_facts
 from blocks.platforms.kubernetes_settle import settle
 from blocks.platforms.kubernetes_steps import (
     Act as StepAct,
@@ -36,6 +37,7 @@ from blocks.platforms.kubernetes_steps import (
     writer_of,
 )
 from blocks.platforms.kubernetes_supporting import namespace
+from blocks.platforms.kubernetes_versions import version_fact
 from slipway.canonical import JsonObject
 from slipway.errors import BadInput, StepFailed, WayBackMissing
 from slipway.platform import Stage, Step, StepContext
@@ -118,10 +120,12 @@ class ChartForward:
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         self._repaired(cluster, context)
         facts = [
-            kubernetes_prove.version_fact(cluster),
+            version_fact(cluster),
             *kubernetes_prove.permission_facts(cluster, self._place),
             *(self.settings.image(service.image) for service in self.spec.services),
-            *accepted(self.charts, cluster, self.spec, take_over=self.previous is None),
+            *accepted(
+                self.charts, cluster, self.spec, take_over=self.previous is None, is_new=True
+            ),
         ]
         return {"facts": facts}
 
@@ -166,11 +170,13 @@ class ChartForward:
         """The chart's Service selects the pods already: only its endpoints are waited for."""
         place = self._chart_place(cluster)
         routes = await_routes(place, context)
-        front = cluster.find(path_of("Service", self._place, place.installed.front)) or {}
-        return {"applied": [], "endpoints": routes, "reachable at": addresses(front)}
+        found = reachable(cluster, self._place, place.installed.front)
+        return {"applied": [], "endpoints": routes, "reachable at": found}
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        return bake(self._chart_place(cluster), context)
+        place = self._chart_place(cluster)
+        found = reachable(cluster, self._place, place.installed.front)
+        return {**bake(place, context), "reachable at": found}
 
     def release_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return analyse(self._chart_place(cluster), context)
@@ -246,8 +252,18 @@ def rendered(helm: Helm, spec: ReleaseSpec, chart: bytes) -> Installed:
     return installed(str(told.get("manifest", "")), spec)
 
 
-def accepted(charts: Charts, cluster: Cluster, spec: ReleaseSpec, *, take_over: bool) -> list[str]:
+def accepted(
+    charts: Charts,
+    cluster: Cluster,
+    spec: ReleaseSpec,
+    *,
+    take_over: bool,
+    is_new: bool = False,
+) -> list[str]:
     """Facts that let the chart be installed now.
+
+    Args:
+        is_new: quotas must have room for it; a proof that what runs could be restored asks none.
 
     Raises:
         BadInput: see `rendered`. FieldConflict, StepFailed: see `judge`.
@@ -258,6 +274,7 @@ def accepted(charts: Charts, cluster: Cluster, spec: ReleaseSpec, *, take_over: 
     major, minor = helm.version
     return [
         f"Helm {major}.{minor} renders the chart of release {spec.id}",
+        *(room_facts(cluster, place, made.documents, {}) if is_new else ()),
         judge(cluster, made.documents, place, release_name(spec), take_over=take_over),
     ]
 
@@ -273,7 +290,7 @@ def prove_chart(
     """
     place = names.namespace_of(spec)
     facts = [
-        kubernetes_prove.version_fact(cluster),
+        version_fact(cluster),
         *kubernetes_prove.permission_facts(cluster, place),
     ]
     if cluster.find(path_of("Namespace", "", place)) is None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster, path_for
@@ -35,6 +36,7 @@ class HookFailed(StepFailed):
 class Running:
     """One hook of one release, in the hands of one claim."""
 
+    noun: ClassVar[str] = "hook"
     writer: Writer
     spec: ReleaseSpec
     hook: Hook
@@ -66,16 +68,30 @@ class Running:
         raise self._failure(job, words)
 
     def _started(self) -> JsonObject:
-        """The Job; one that failed under an earlier claim makes room for another try."""
+        """The Job; an old one makes room for another try."""
         path = path_for(self.hook.job)
         found = self.cluster.find(path)
-        if found and is_ended(found, "Failed") and tried_by(found) != self.context.token:
-            self.context.note(f"hook {self.name} failed before and is run again")
+        if found and self.is_old(found):
+            self.context.note(f"{self.noun} {self.name} ended before and is run again")
             self.writer.delete("Job", self.name)
             found = None
         if found is None:
             self.writer.create(self._marked())
         return self.cluster.get(path)
+
+    def is_old(self, found: JsonObject) -> bool:
+        """Whether an earlier claim's Job is run again: one that failed."""
+        return is_ended(found, "Failed") and tried_by(found) != self.context.token
+
+    def failed(self, text: str, found: str, words: Sequence[str]) -> StepFailed:
+        """The error of a Job that ended badly."""
+        return HookFailed(
+            text,
+            found=found,
+            next_step="correct it; what serves is unchanged by the release so far",
+            evidence=words,
+            cause=CrashLoop.default_cause,
+        )
 
     def _marked(self) -> JsonObject:
         metadata = self.hook.job["metadata"]
@@ -129,17 +145,14 @@ class Running:
         if condition.get("reason") == "DeadlineExceeded":
             return self._late(words or self.words)
         code = exit_code(self._pods())
-        return HookFailed(
-            f"hook {self.name} failed" + (f" with exit code {code}" if code is not None else ""),
-            found=f"{condition.get('reason')}: {condition.get('message')}",
-            next_step="correct it; what serves is unchanged by the release so far",
-            evidence=words,
-            cause=CrashLoop.default_cause,
-        )
+        text = f"{self.noun} {self.name} failed"
+        text += f" with exit code {code}" if code is not None else ""
+        found = f"{condition.get('reason')}: {condition.get('message')}"
+        return self.failed(text, found, words)
 
     def _late(self, words: Sequence[str]) -> DeadlineExceeded:
         return DeadlineExceeded(
-            f"hook {self.name} did not end within {self.hook.deadline_seconds} s "
+            f"{self.noun} {self.name} did not end within {self.hook.deadline_seconds} s "
             "(activeDeadlineSeconds)",
             evidence=words,
         )
@@ -147,7 +160,7 @@ class Running:
     def _cannot(self, problem: Problem) -> StepFailed:
         words = of_pod(self.cluster, self.spec, problem.pod) if problem.pod else ()
         return problem.kind(
-            f"hook {self.name}: {problem.message}",
+            f"{self.noun} {self.name}: {problem.message}",
             found=problem.found,
             next_step=problem.next_step,
             evidence=words,

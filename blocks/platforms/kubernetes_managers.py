@@ -20,6 +20,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "memory": ("memory",),
     "cpu": ("cpu",),
     "user": ("runAsUser",),
+    "hardening": ("securityContext", "automountServiceAccountToken", "hostNetwork", "hostPID"),
     "stop": ("terminationGracePeriodSeconds",),
     "port": ("ports",),
     "command": ("command", "args"),

@@ -11,6 +11,7 @@ from typing import Any
 from kubernetes.utils.quantity import parse_quantity
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_scaling import scaled_fields
 from blocks.platforms.kubernetes_supporting import config_map
 from blocks.platforms.kubernetes_workload import settings_of
 from slipway.canonical import JsonObject, content_digest
@@ -51,7 +52,7 @@ def fields_of(spec: ReleaseSpec, objects: Sequence[JsonObject], found: Found) ->
         fields |= {prefix + path: text for path, text in project(comparable(wanted), own)}
         if own is not None:
             fields[prefix] = "present"
-    return fields
+    return fields | dict(scaled_fields(objects, found))
 
 
 def wanted_fields(spec: ReleaseSpec, objects: Sequence[JsonObject]) -> dict[str, str]:

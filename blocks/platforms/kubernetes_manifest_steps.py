@@ -1,8 +1,9 @@
 """The steps of a release with manifests: supporting objects, hooks, one wave after the other."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from blocks.platforms import kubernetes_analysis, kubernetes_prove, kubernetes_verify
 from blocks.platforms import kubernetes_names as names
@@ -10,13 +11,16 @@ from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_hooks import Running
 from blocks.platforms.kubernetes_judge import is_made_by
-from blocks.platforms.kubernetes_manifests import Manifests, settling, words
+from blocks.platforms.kubernetes_manifests import SETTLING, Manifests, settling, words
 from blocks.platforms.kubernetes_observe import is_ready, release_of
+from blocks.platforms.kubernetes_quota import room_facts
 from blocks.platforms.kubernetes_records import record
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
+from blocks.platforms.kubernetes_scaling import KIND, Bounds, bounds_of
 from blocks.platforms.kubernetes_settle import Place, settle
 from blocks.platforms.kubernetes_steps import Act, Forward, named, step_of, told
 from blocks.platforms.kubernetes_supporting import service_account
+from blocks.platforms.kubernetes_versions import version_fact
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
 from slipway.manifest_kinds import Rank
@@ -78,9 +82,15 @@ class ForwardManifests(Forward):
 
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         facts = [
-            kubernetes_prove.version_fact(cluster),
+            version_fact(cluster, self.manifests.objects),
             *kubernetes_prove.manifest_facts(cluster, self.manifests),
             *(self.settings.image(service.image) for service in self.spec.services),
+            *room_facts(
+                cluster,
+                names.namespace_of(self.spec),
+                self.manifests.objects,
+                self._bounds(),
+            ),
             *kubernetes_prove.dry_run_manifests(
                 cluster, self.manifests, take_over=self.previous is None
             ),
@@ -107,7 +117,13 @@ class ForwardManifests(Forward):
 
     def wave_applied(self, number: int, cluster: Cluster, context: StepContext) -> JsonObject:
         wave = self.manifests.rendered(context.candidate).serving[number]
-        return self._apply(cluster, context, wave.objects)
+        freed = self.freed(cluster, context, wave.objects)
+        return {**self._apply(cluster, context, wave.objects, self._bounds()), **freed}
+
+    def _bounds(self) -> dict[str, Bounds]:
+        """Of each workload that an autoscaler of the release sets."""
+        scalers = [one for one in self.manifests.objects if one["kind"] == KIND]
+        return {str(one["spec"]["scaleTargetRef"]["name"]): bounds_of(one) for one in scalers}
 
     def wave_complete(self, number: int, cluster: Cluster, context: StepContext) -> JsonObject:
         workloads = settling([self.manifests.rendered().serving[number]])
@@ -120,7 +136,8 @@ class ForwardManifests(Forward):
         return self.routed(cluster, context, self._place(cluster))
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        return kubernetes_verify.bake(self._place(cluster), context)
+        verified = kubernetes_verify.bake(self._place(cluster), context)
+        return {**verified, **self.reached(cluster)}
 
     def release_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_analysis.analyse(self._place(cluster), context)
@@ -129,14 +146,19 @@ class ForwardManifests(Forward):
         return Place(cluster, self.spec, self.manifests, self.bundles)
 
     def _apply(
-        self, cluster: Cluster, context: StepContext, wanted: Sequence[JsonObject]
+        self,
+        cluster: Cluster,
+        context: StepContext,
+        wanted: Sequence[JsonObject],
+        starts: Mapping[str, Bounds] = MappingProxyType({}),
     ) -> JsonObject:
         writer, take_over = self._writer(cluster, context), self.previous is None
         writer.refuse_stale()
         place, applied, taken = names.namespace_of(self.spec), [], []
         for one in wanted:
             path = resource_of(cluster, one).path(place, one["metadata"]["name"])
-            result = writer.apply(one, take_over=take_over, path=path)
+            number = starts.get(one["metadata"]["name"]) if one["kind"] in SETTLING else None
+            result = writer.apply(one, take_over=take_over, path=path, starts=number)
             applied += [named(one)] if result.is_changed else []
             taken += told(one, result, context)
         return {"applied": applied, "taken back": taken}

@@ -81,6 +81,11 @@ def record_name(spec: ReleaseSpec) -> str:
     return f"{spec.target.app}-release-{spec.id}"
 
 
+def smoke_name(spec: ReleaseSpec) -> str:
+    """The Job that tests a release."""
+    return f"{spec.front}-smoke-{spec.id}"
+
+
 def target_labels(target: Target) -> dict[str, str]:
     """On every object that is ours."""
     return {

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster
-from blocks.platforms.kubernetes_fields import observed_fields
+from blocks.platforms.kubernetes_fields import observed_fields, with_objects
 from blocks.platforms.kubernetes_manifest_fields import fields_of
 from blocks.platforms.kubernetes_manifests import SETTLING, manifests_of
 from blocks.platforms.kubernetes_records import Recorded, every, recorded
+from blocks.platforms.kubernetes_scaling import KIND, without_scale
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject, content_digest
 from slipway.errors import BadInput, LedgerTampered, WayBackMissing
@@ -28,6 +29,7 @@ class Seen:
     Attributes:
         deployments: and the other workloads of releases with manifests.
         applied: what such releases applied, by group, kind and name.
+        scalers: autoscalers in the namespace, whoever made them.
     """
 
     deployments: tuple[JsonObject, ...]
@@ -35,6 +37,8 @@ class Seen:
     configs: tuple[JsonObject, ...]
     pods: tuple[JsonObject, ...]
     applied: Mapping[tuple[str, str, str], JsonObject] = field(default_factory=dict)
+    scalers: tuple[JsonObject, ...] = ()
+    ingresses: tuple[JsonObject, ...] = ()
 
     @property
     def records(self) -> list[Recorded]:
@@ -49,7 +53,9 @@ def see(cluster: Cluster, target: Target, namespace: str) -> Seen:
     deployments, services, configs, pods = (
         tuple(cluster.list(kind, namespace, labels)) for kind in kinds
     )
-    seen = Seen(deployments, services, configs, pods)
+    scalers = tuple(cluster.list(KIND, namespace))
+    ingresses = tuple(cluster.list("Ingress", namespace, names.owned_selector(target)))
+    seen = Seen(deployments, services, configs, pods, {}, scalers, ingresses)
     return with_applied(cluster, seen, target, namespace) if seen.records else seen
 
 
@@ -89,6 +95,7 @@ def observation(seen: Seen, bundles: Bundles | None = None) -> Observation:
         {config["metadata"]["name"]: config for config in seen.configs},
         running_digests(seen.pods, serving),
     )
+    fields = with_objects(fields, deployments, seen.scalers, seen.ingresses)
     fields |= beside(seen, serving) if serving else {}
     return Observation(fields=fields, revision=revision(seen), serving=serving)
 
@@ -174,17 +181,6 @@ def front_service(seen: Seen) -> JsonObject | None:
     return next((s for s in seen.services if s["metadata"]["name"] in fronts), None)
 
 
-def addresses(service: JsonObject) -> list[str]:
-    """Where users reach a Service: its load balancer's addresses, else its own. Pure."""
-    spec, status = service.get("spec") or {}, service.get("status") or {}
-    balancer = (status.get("loadBalancer") or {}).get("ingress") or []
-    hosts = [str(entry.get("hostname") or entry.get("ip")) for entry in balancer]
-    ports = [str(port["port"]) for port in spec.get("ports") or []]
-    return [
-        f"{host}:{port}" for host in hosts or [str(spec.get("clusterIP", ""))] for port in ports
-    ]
-
-
 def settings(deployment: JsonObject) -> dict[str, str]:
     """What only Slipway knows of a release. Pure."""
     annotations = deployment["metadata"].get("annotations") or {}
@@ -231,9 +227,14 @@ def running_digests(pods: Sequence[JsonObject], release: str | None) -> Mapping[
 
 
 def revision(seen: Seen) -> str:
-    """A digest over everything that a person could change; a fence alone does not change it."""
-    made = [*seen.deployments, *seen.services, *seen.configs]
-    return content_digest([_facts(one) for one in made])
+    """A digest over everything that a person could change; no fence and no autoscaler does."""
+    deployments = [without_scale(one, seen.scalers) for one in seen.deployments]
+    made = [*deployments, *seen.services, *seen.configs]
+    beside = [
+        [one["kind"], one["metadata"]["uid"], one.get("spec")]
+        for one in (*seen.scalers, *seen.ingresses)
+    ]
+    return content_digest([*(_facts(one) for one in made), *beside])
 
 
 def _facts(made: JsonObject) -> JsonObject:

@@ -7,10 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import ApiRefused
+from blocks.platforms.kubernetes_resources import is_known
 from slipway.canonical import JsonObject
 from slipway.errors import BadInput, Cause, Refused
 from slipway.release import Target
 
+# Others write into objects of more kinds as a matter of course: what they wrote there stays.
+PURGED = (
+    *("Deployment", "StatefulSet", "DaemonSet", "Service", "ConfigMap"),
+    *("PodDisruptionBudget", "NetworkPolicy", "Role", "RoleBinding"),
+)
 OURS = (names.MANAGER, "kube-controller-manager")
 
 
@@ -65,6 +71,11 @@ def conflict(wanted: JsonObject, conflicts: Sequence[str]) -> FieldConflict:
         next_step=f"see `kubectl -n {place} get {kind} {name} -o yaml --show-managed-fields`; "
         "undo that change, or take the field back by `slipway rollback`",
     )
+
+
+def is_purged(wanted: JsonObject) -> bool:
+    """Whether a way back removes what others added to such an object."""
+    return wanted["kind"] in PURGED and is_known(wanted)
 
 
 def other_managers(made: JsonObject) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_addresses import certificate_facts
 from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_manifests import Manifests
@@ -10,17 +11,23 @@ from blocks.platforms.kubernetes_observe import observation, own, see
 from blocks.platforms.kubernetes_owners import (
     conflict,
     described,
+    field_conflicts,
     other_managers,
     refuse_conflicts,
     refuse_foreign,
 )
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
+from blocks.platforms.kubernetes_scaling import KIND, autoscalers, only_scale
+from blocks.platforms.kubernetes_scaling import refuse_foreign as refuse_foreign_scaling
+from blocks.platforms.kubernetes_smoke import smoke_jobs
 from blocks.platforms.kubernetes_supporting import (
     config_map,
+    ingresses,
     previews,
     services,
     supporting_objects,
 )
+from blocks.platforms.kubernetes_versions import version_fact
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
@@ -29,7 +36,6 @@ from slipway.manifest_kinds import HOOK_KIND
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
 
-OLDEST = (1, 30)  # the first whose pods may sleep before they end
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 NARROWER = {
     HOOK_KIND: ("get", "list", "watch", "create", "patch", "delete"),
@@ -52,7 +58,10 @@ VERBS: Verbs = {
     ("", "events"): ("list", "watch"),
     ("", "resourcequotas"): ("list",),
     ("policy", "poddisruptionbudgets"): WRITING,
+    ("autoscaling", "horizontalpodautoscalers"): WRITING,
     ("networking.k8s.io", "networkpolicies"): WRITING,
+    ("networking.k8s.io", "ingresses"): WRITING,
+    ("batch", "jobs"): NARROWER[HOOK_KIND],
     ("discovery.k8s.io", "endpointslices"): ("list",),
     ("", "namespaces"): ("get",),
     ("coordination.k8s.io", "leases"): ("get", "create", "update"),
@@ -82,7 +91,8 @@ def prove(
     """
     namespace = names.namespace_of(spec)
     may_write = manifest_facts(cluster, manifests) if manifests else ()
-    facts = [version_fact(cluster), *(may_write or permission_facts(cluster, namespace))]
+    made = manifests.objects if manifests else every_object(spec, "")
+    facts = [version_fact(cluster, made), *(may_write or permission_facts(cluster, namespace))]
     if cluster.find(path_of("Namespace", "", namespace)) is None:
         raise WayBackMissing(
             f"namespace {namespace} of release {spec.id} is gone",
@@ -92,6 +102,7 @@ def prove(
         *facts,
         *(image(service.image) for service in spec.services),
         *secret_facts(cluster, spec),
+        *certificate_facts(cluster, spec),
         *(dry_run_manifests(cluster, manifests) if manifests else dry_run(cluster, spec)),
         unchanged_fact(cluster, spec, manifests.fields if manifests else None, bundles),
     ]
@@ -114,23 +125,6 @@ def unchanged_fact(
             seen.deployments[0], [f"{' or '.join(managers) or 'unknown'}: {c}" for c in changes]
         )
     return f"release {spec.id} runs as recorded"
-
-
-def version_fact(cluster: Cluster) -> str:
-    """Raises Refused where the server is older than what our pods use."""
-    found = cluster.get("/version")
-    digits = [
-        "".join(c for c in str(found.get(key, "")) if c.isdigit()) for key in ("major", "minor")
-    ]
-    version = tuple(int(text or 0) for text in digits)
-    if version < OLDEST:
-        raise Refused(
-            "the cluster is too old",
-            found=str(found.get("gitVersion")),
-            allowed="Kubernetes 1.30 or newer",
-            next_step="upgrade the cluster",
-        )
-    return f"the cluster answers: Kubernetes {found.get('gitVersion')}"
 
 
 def manifest_facts(cluster: Cluster, manifests: Manifests) -> list[str]:
@@ -204,19 +198,23 @@ def every_object(spec: ReleaseSpec, candidate: str) -> list[JsonObject]:
     configs = [config_map(spec, service) for service in spec.services if service.config]
     workloads = [deployment(spec, service, candidate) for service in spec.services]
     applied = [made for made in supporting_objects(spec) if made["kind"] != "ServiceAccount"]
-    return [*applied, *configs, *workloads, *services(spec), *previews(spec)]
+    reached = [*services(spec), *previews(spec), *ingresses(spec)]
+    return [*applied, *configs, *workloads, *autoscalers(spec), *reached, *smoke_jobs(spec)]
 
 
 def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> list[str]:
-    """Let the server judge every object without keeping it.
+    """Let the server judge every object without keeping it; a Job that is there never changes.
 
     Raises:
         BadInput: an object is not Slipway's. FieldConflict: somebody else owns a field.
         StepFailed: the server or its admission says no.
     """
     made = every_object(spec, "")
+    refuse_foreign_scaling(cluster.list(KIND, names.namespace_of(spec)), made)
     for wanted in made:
-        judge(cluster, spec, wanted, path_for(wanted), take_over=take_over)
+        path = path_for(wanted)
+        if wanted["kind"] != HOOK_KIND or cluster.find(path) is None:
+            judge(cluster, spec, wanted, path, take_over=take_over)
     return [f"the cluster accepts all {len(made)} objects of release {spec.id}"]
 
 
@@ -225,6 +223,7 @@ def dry_run_manifests(
 ) -> list[str]:
     """As `dry_run`. A hook that has begun is not judged again: a Job is never changed."""
     spec, made = manifests.spec, manifests.objects
+    refuse_foreign_scaling(cluster.list(KIND, names.namespace_of(spec)), made)
     for wanted in made:
         resource = resource_of(cluster, wanted)
         path = resource.path(names.namespace_of(spec), wanted["metadata"]["name"])
@@ -245,6 +244,9 @@ def judge(
     try:
         cluster.call("PATCH", path, without_candidate(wanted), APPLY, query)
     except ApiRefused as error:
+        if not take_over and only_scale(tuple(field_conflicts(error))):
+            judge(cluster, spec, wanted, path, take_over=True)
+            return
         refuse_conflicts(error, wanted)
         raise refusal(f"dry run of {described(wanted)}", error) from None
 

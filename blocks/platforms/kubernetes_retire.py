@@ -9,6 +9,7 @@ from blocks.platforms.kubernetes_manifests import SETTLING, Manifests
 from blocks.platforms.kubernetes_observe import is_canary, release_of
 from blocks.platforms.kubernetes_records import with_recorded
 from blocks.platforms.kubernetes_resources import known
+from blocks.platforms.kubernetes_scaling import KIND, autoscale_of
 from slipway.canonical import JsonObject
 from slipway.manifest_documents import identity
 from slipway.release import ReleaseSpec, Target
@@ -117,7 +118,13 @@ def _versions(spec: ReleaseSpec) -> Iterator[tuple[str, str]]:
 def _generated(spec: ReleaseSpec, *, serves: bool) -> Iterator[tuple[str, str]]:
     """What stands for a release whose objects are generated: all of it, or its warm colour."""
     if serves or spec.strategy == names.BLUE_GREEN:
-        yield from (("Deployment", names.deployment_name(spec, s)) for s in spec.services)
+        every = [names.deployment_name(spec, s) for s in spec.services]
+        yield from (("Deployment", name) for name in every)
+        yield from ((KIND, name) for name in every if autoscale_of(spec))
+    if serves and spec.kubernetes and spec.kubernetes.ingress:
+        yield "Ingress", spec.front
+    if serves and spec.kubernetes and spec.kubernetes.smoke:
+        yield "Job", names.smoke_name(spec)
     for service in spec.services if serves else ():
         yield "NetworkPolicy", service.name
         if service.port:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from blocks.platforms import (
     kubernetes_analysis,
@@ -12,15 +13,18 @@ from blocks.platforms import (
 )
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_access import Access
+from blocks.platforms.kubernetes_addresses import certificate_facts, reachable
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal
 from blocks.platforms.kubernetes_fence import Writer, Written
-from blocks.platforms.kubernetes_observe import addresses, release_of
 from blocks.platforms.kubernetes_preview import try_out
 from blocks.platforms.kubernetes_prove import ProveImage
-from blocks.platforms.kubernetes_quota import refuse_full
+from blocks.platforms.kubernetes_quota import room_facts
+from blocks.platforms.kubernetes_scaling import KIND, Bounds, autoscalers, starting, surplus
 from blocks.platforms.kubernetes_settle import Place, settle
+from blocks.platforms.kubernetes_smoke import ask, smoke_of
 from blocks.platforms.kubernetes_supporting import (
     config_map,
+    ingresses,
     namespace,
     previews,
     secret,
@@ -28,12 +32,12 @@ from blocks.platforms.kubernetes_supporting import (
     services,
     supporting_objects,
 )
+from blocks.platforms.kubernetes_versions import version_fact
 from blocks.platforms.kubernetes_workload import deployment
-from slipway.canary import canary_pods
 from slipway.canonical import JsonObject
 from slipway.errors import StepFailed
 from slipway.platform import Stage, Step, StepContext
-from slipway.release import ReleaseSpec, ServiceSpec, Target
+from slipway.release import ReleaseSpec, Target
 
 STEP_PATIENCE = 60.0
 
@@ -68,7 +72,9 @@ Act = Callable[[Cluster, StepContext], JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """From whatever runs to `spec` serving and verified. Steps of the stage `verify` only read.
+    """From whatever runs to `spec` serving and verified.
+
+    Steps of the stage `verify` only read; a smoke test runs its Job where there is a claim.
 
     A way back (no `previous`) takes fields back that somebody changed by hand, and tells so.
     """
@@ -86,6 +92,7 @@ class Forward:
             ("rollout complete", Stage.SETTLE, self.rollout_complete),
             *self._before_traffic(),
             ("traffic switched", Stage.SWITCH, self.traffic_switched),
+            *self._smoke(),
             ("release verified", Stage.VERIFY, self.release_verified),
             *self.analysis(),
         ]
@@ -104,6 +111,13 @@ class Forward:
         act = ("release analysed", Stage.ANALYSE, self.release_analysed)
         return [act] if self.spec.analysis else []
 
+    def _smoke(self) -> Iterator[tuple[str, Stage, Act]]:
+        if smoke_of(self.spec):
+            yield "smoke test passed", Stage.VERIFY, self.smoke_passed
+
+    def smoke_passed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        return ask(cluster, self._writer(cluster, context), self.spec, context)
+
     def namespace_present(self, cluster: Cluster, context: StepContext) -> JsonObject:
         made = ensure_namespace(cluster, namespace(self.spec), context)
         writer = self._writer(cluster, context)
@@ -117,10 +131,11 @@ class Forward:
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         place = names.namespace_of(self.spec)
         facts = [
-            kubernetes_prove.version_fact(cluster),
+            version_fact(cluster, self.counted()),
             *kubernetes_prove.permission_facts(cluster, place),
             *(self.settings.image(service.image) for service in self.spec.services),
-            *refuse_full(cluster.list("ResourceQuota", place), self._more(cluster)),
+            *certificate_facts(cluster, self.spec),
+            *room_facts(cluster, place, self.counted(), self._starts(cluster)),
             *kubernetes_prove.dry_run(cluster, self.spec, take_over=self.previous is None),
         ]
         return {"facts": facts}
@@ -155,8 +170,31 @@ class Forward:
         made = [m for m in supporting_objects(self.spec) if m["kind"] != "ServiceAccount"]
         workloads = [deployment(self.spec, s, context.candidate) for s in self.spec.services]
         absent = [s for s in self._behind() if cluster.find(path_for(s)) is None]
-        wanted = [*made, *absent, *workloads, *previews(self.spec)]
-        return self._apply(cluster, context, wanted)
+        freed = self.freed(cluster, context, workloads)
+        starts = self._starts(cluster)
+        every = [*made, *absent, *workloads, *autoscalers(self.spec), *previews(self.spec)]
+        return {**self._apply(cluster, context, every, starts), **freed}
+
+    def freed(
+        self, cluster: Cluster, context: StepContext, workloads: Sequence[JsonObject]
+    ) -> JsonObject:
+        """Autoscalers of ours go before a release that says a number of replicas."""
+        labels = names.owned_selector(self.spec.target)
+        scalers = cluster.list(KIND, names.namespace_of(self.spec), labels)
+        found = [(path_for(made), made) for made in surplus(scalers, workloads)]
+        if not found:
+            return {}
+        return {"unscaled": kubernetes_retire.remove(self._writer(cluster, context), found)}
+
+    def _starts(self, cluster: Cluster) -> dict[str, Bounds]:
+        """How autoscaled Deployments begin, by their names."""
+        labels = names.owned_selector(self.spec.target)
+        running = cluster.list("Deployment", names.namespace_of(self.spec), labels)
+        found = {
+            names.deployment_name(self.spec, s): starting(self.spec, s, running)
+            for s in self.spec.services
+        }
+        return {name: bounds for name, bounds in found.items() if bounds}
 
     def rollout_complete(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return settle(Place(cluster, self.spec), context)
@@ -165,29 +203,59 @@ class Forward:
         return try_out(Place(cluster, self.spec), context, 0)
 
     def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        applied = self._apply(cluster, context, services(self.spec))
-        return {**applied, **self.routed(cluster, context, Place(cluster, self.spec))}
+        ways = [*services(self.spec), *ingresses(self.spec)]
+        applied = self._apply(cluster, context, ways)
+        closed = self._closed(cluster, context)
+        return {**applied, **closed, **self.routed(cluster, context, Place(cluster, self.spec))}
+
+    def _closed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        """Ways from outside that this release does not ask for."""
+        labels = names.owned_selector(self.spec.target)
+        wanted = {made["metadata"]["name"] for made in ingresses(self.spec)}
+        listed = cluster.list("Ingress", names.namespace_of(self.spec), labels)
+        found = [(path_for(i), i) for i in listed if i["metadata"]["name"] not in wanted]
+        removed = kubernetes_retire.remove(self._writer(cluster, context), found)
+        return {"closed": removed} if removed else {}
 
     def routed(self, cluster: Cluster, context: StepContext, place: Place) -> JsonObject:
         """Traffic goes to this release alone: what it replaces under another name goes first."""
         replaced = kubernetes_retire.find_replaced(cluster, self.spec)
         removed = kubernetes_retire.remove(self._writer(cluster, context), replaced)
-        front = cluster.find(path_for(services(self.spec)[-1])) or {}
         routes = kubernetes_verify.await_routes(place, context)
-        return {"replaced": removed, "endpoints": routes, "reachable at": addresses(front)}
+        return {"replaced": removed, "endpoints": routes, **self.reached(cluster)}
+
+    def reached(self, cluster: Cluster) -> JsonObject:
+        """Where users reach the release; a load balancer's address may come late."""
+        found = reachable(cluster, names.namespace_of(self.spec), self.spec.front)
+        return {"reachable at": found}
 
     def release_verified(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        return kubernetes_verify.bake(Place(cluster, self.spec), context)
+        verified = kubernetes_verify.bake(Place(cluster, self.spec), context)
+        return {**verified, **self.reached(cluster)}
 
     def release_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         return kubernetes_analysis.analyse(Place(cluster, self.spec), context)
 
     def _apply(
-        self, cluster: Cluster, context: StepContext, wanted: Sequence[JsonObject]
+        self,
+        cluster: Cluster,
+        context: StepContext,
+        wanted: Sequence[JsonObject],
+        starts: Mapping[str, Bounds] = MappingProxyType({}),
     ) -> JsonObject:
-        writer = self._writer(cluster, context)
-        take_over = self.previous is None
-        written = [(one, writer.apply(one, take_over=take_over)) for one in wanted]
+        """
+        Args:
+            starts: of autoscaled workloads, by their names.
+        """
+        writer, take_over = self._writer(cluster, context), self.previous is None
+        numbers = [
+            starts.get(one["metadata"]["name"]) if one["kind"] == "Deployment" else None
+            for one in wanted
+        ]
+        written = [
+            (one, writer.apply(one, take_over=take_over, starts=number))
+            for one, number in zip(wanted, numbers, strict=True)
+        ]
         return {
             "applied": [named(one) for one, result in written if result.is_changed],
             "taken back": [line for one, result in written for line in told(one, result, context)],
@@ -197,67 +265,13 @@ class Forward:
         """Services that the front one may ask while it starts."""
         return [s for s in services(self.spec) if s["metadata"]["name"] != self.spec.front]
 
-    def _more(self, cluster: Cluster) -> list[tuple[ServiceSpec, int]]:
-        """How many pods of each service a rollout makes beside those that are there."""
-        labels = names.target_selector(self.spec.target)
-        listed = cluster.list("Deployment", names.namespace_of(self.spec), labels)
-        releases = {d["metadata"]["name"]: release_of(d) for d in listed}
-        return [(s, surge(self.spec, s, releases)) for s in self.spec.services]
+    def counted(self) -> list[JsonObject]:
+        """What quotas count of the release."""
+        kept = [secret(self.spec, {})] if self.spec.secrets else []
+        return [*kubernetes_prove.every_object(self.spec, ""), *kept]
 
     def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
         return writer_of(cluster, self.spec.target, names.namespace_of(self.spec), context)
-
-
-@dataclass(frozen=True, slots=True)
-class Retire:
-    """Remove what no kept release needs; everything where nothing is kept."""
-
-    settings: Settings
-    target: Target
-    namespace: str
-    keep: Sequence[ReleaseSpec]
-    manifests: kubernetes_retire.OfReleases
-
-    def steps(self) -> list[Step]:
-        if self.keep:
-            return [
-                step_of(self.settings, "old releases removed", Stage.RETIRE, self.old_removed),
-            ]
-        return [
-            step_of(self.settings, "traffic ended", Stage.RETIRE, self.traffic_ended),
-            step_of(self.settings, "environment removed", Stage.RETIRE, self.old_removed),
-        ]
-
-    def traffic_ended(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        labels = names.owned_selector(self.target)
-        found = [(path_for(s), s) for s in cluster.list("Service", self.namespace, labels)]
-        return {"removed": kubernetes_retire.remove(self._writer(cluster, context), found)}
-
-    def old_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        writer = self._writer(cluster, context)
-        writer.refuse_stale()
-        found = kubernetes_retire.find_surplus(
-            cluster, self.target, self.namespace, self.keep, self.manifests
-        )
-        return {"removed": kubernetes_retire.remove(writer, found)}
-
-    def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
-        return writer_of(cluster, self.target, self.namespace, context)
-
-
-def surge(spec: ReleaseSpec, service: ServiceSpec, releases: Mapping[str, str]) -> int:
-    """Pods of a service that a rollout needs room for. Pure.
-
-    Args:
-        releases: the release of each Deployment that is there, by its name.
-    """
-    found = releases.get(names.deployment_name(spec, service))
-    if found is None:
-        return service.replicas
-    if found == spec.id or spec.strategy == "recreate":
-        return 0
-    weights = spec.kubernetes.canary if spec.kubernetes else ()
-    return 1 + max((canary_pods(service.replicas, one.weight) for one in weights), default=0)
 
 
 def step_of(settings: Settings, name: str, stage: Stage, act: Act) -> Step:

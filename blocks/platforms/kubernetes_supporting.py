@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_workload import PORT_NAME
+from slipway.appfile_objects import Ingress
 from slipway.canonical import JsonObject, canonical_json
 from slipway.release import ReleaseSpec, ServiceSpec, Target
 
@@ -67,6 +68,7 @@ def service(spec: ReleaseSpec, wanted: ServiceSpec) -> JsonObject:
     port = spec.port if wanted.name == spec.front else wanted.port
     colour = {names.RELEASE: spec.id} if spec.strategy == names.BLUE_GREEN else {}
     labels = names.service_labels(spec.target, wanted.name)
+    own = spec.kubernetes.service_type if spec.kubernetes and wanted.name == spec.front else None
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -75,7 +77,7 @@ def service(spec: ReleaseSpec, wanted: ServiceSpec) -> JsonObject:
             "labels": {**labels, names.RELEASE: spec.id},
         },
         "spec": {
-            "type": "ClusterIP",
+            "type": own or "ClusterIP",
             "selector": {**names.pod_selector(spec.target, wanted.name), **colour},
             "ports": [
                 {"name": PORT_NAME, "port": port, "targetPort": PORT_NAME, "protocol": "TCP"}
@@ -137,6 +139,30 @@ def network_policy(spec: ReleaseSpec, wanted: ServiceSpec) -> JsonObject:
             "ingress": [rule] if wanted.port else [],
         },
     }
+
+
+def ingress(spec: ReleaseSpec, wanted: Ingress) -> JsonObject:
+    """The way from outside to the front Service."""
+    backend = {"service": {"name": spec.front, "port": {"name": PORT_NAME}}}
+    path = {"path": wanted.path, "pathType": "Prefix", "backend": backend}
+    made: JsonObject = {"rules": [{"host": wanted.host, "http": {"paths": [path]}}]}
+    if wanted.class_name:
+        made["ingressClassName"] = wanted.class_name
+    if wanted.tls_secret:
+        made["tls"] = [{"hosts": [wanted.host], "secretName": wanted.tls_secret}]
+    labels = names.service_labels(spec.target, spec.front)
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {**_metadata(spec, spec.front), "labels": labels},
+        "spec": made,
+    }
+
+
+def ingresses(spec: ReleaseSpec) -> list[JsonObject]:
+    """The one of a release that asks for it."""
+    wanted = spec.kubernetes.ingress if spec.kubernetes else None
+    return [ingress(spec, wanted)] if wanted else []
 
 
 def lease(target: Target, place: str, token: int, now: str) -> JsonObject:

@@ -7,6 +7,7 @@ ReplicaSet by content, and `kubectl rollout history` shows it.
 from collections.abc import Iterable
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_scaling import autoscale_of
 from slipway.canonical import JsonObject, canonical_json
 from slipway.errors import BadInput
 from slipway.release import ReleaseSpec, ServiceSpec
@@ -32,6 +33,7 @@ def deployment(spec: ReleaseSpec, service: ServiceSpec, candidate: str) -> JsonO
     """
     labels = names.service_labels(spec.target, service.name)
     colour = {names.RELEASE: spec.id} if spec.strategy == names.BLUE_GREEN else {}
+    scale = {} if autoscale_of(spec) else {"replicas": service.replicas}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -42,7 +44,7 @@ def deployment(spec: ReleaseSpec, service: ServiceSpec, candidate: str) -> JsonO
             "annotations": annotations(spec, candidate),
         },
         "spec": {
-            "replicas": service.replicas,
+            **scale,
             "revisionHistoryLimit": 10,
             "progressDeadlineSeconds": max(spec.health.deadline_seconds, 2),
             "minReadySeconds": 1,
@@ -106,6 +108,7 @@ def settings_of(spec: ReleaseSpec) -> dict[str, str]:
         "health.hits": str(health.hits),
         **weights_of(spec),
         **{f"secrets.{name}": version for name, version in spec.secrets.items()},
+        **_smoke(spec),
     }
 
 
@@ -114,6 +117,11 @@ def weights_of(spec: ReleaseSpec) -> dict[str, str]:
     weights = spec.kubernetes.canary if spec.kubernetes else ()
     told = [f"{one.weight} % {one.hold_millis}ms" for one in weights]
     return {"canary": ",".join(told)} if told else {}
+
+
+def _smoke(spec: ReleaseSpec) -> dict[str, str]:
+    wanted = spec.kubernetes.smoke if spec.kubernetes else None
+    return {"smoke": canonical_json(wanted.model_dump(mode="json")).decode()} if wanted else {}
 
 
 def strategy(spec: ReleaseSpec) -> JsonObject:

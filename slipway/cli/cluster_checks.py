@@ -104,7 +104,7 @@ def version(cluster: "Cluster") -> str:
     Raises:
         Refused: older than what the pods of a release need.
     """
-    from blocks.platforms.kubernetes_prove import version_fact
+    from blocks.platforms.kubernetes_versions import version_fact
 
     fact = version_fact(cluster).rpartition(" ")[2]
     return fact + newer(fact)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from slipway.appfile_objects import Autoscale, Ingress
 from slipway.errors import SlipwayError
-from slipway.release import Target
+from slipway.release import SmokeSpec, Target
 from tests.rig.kubernetes_rig import Cluster
 from tests.rig.kubernetes_site import Site
-from tests.rig.kubernetes_world import KubernetesWorld
+from tests.rig.kubernetes_world import KubernetesWorld, asking
 
 pytestmark = pytest.mark.kubernetes
 
@@ -37,9 +38,15 @@ def world(site: Site, own_cluster: Cluster, tmp_path: Path) -> KubernetesWorld:
 def test_a_release_and_its_way_back_need_no_more_than_what_is_shipped(
     world: KubernetesWorld,
 ) -> None:
-    """G13, S1-23, S1-39, S2-25: proved, deployed, replaced, taken back, tidied."""
+    """G13, S1-23, S1-39, S1-43, S2-25: proved, deployed, replaced, taken back, tidied."""
     one = world.spec("one", replicas=2, secrets={"database-url": "v7"})
-    two = world.spec("two", replicas=2, secrets={"database-url": "v8"})
+    smoke = SmokeSpec(service="web", command=("python", "-c", "pass"), deadline_seconds=60)
+    two = asking(
+        world.spec("two", replicas=2, secrets={"database-url": "v8"}),
+        autoscale=Autoscale(max=3),
+        ingress=Ingress(host="vouchers.example.org"),
+        smoke=smoke,
+    )
     world.deploy(one)
     world.deploy(two, one)
     assert world.get() == "200 two"
@@ -47,6 +54,7 @@ def test_a_release_and_its_way_back_need_no_more_than_what_is_shipped(
     world.deploy(one, two)
     assert world.get() == "200 one"
     world.retire(one)
+    assert world.objects("hpa,ingresses,jobs") == []
     assert {"default-deny", "allow-dns"} <= {
         policy["metadata"]["name"] for policy in world.objects("networkpolicies")
     }, "what the namespace came with is not the release's to remove"

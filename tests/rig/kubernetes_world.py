@@ -36,6 +36,14 @@ def service(name: str, image: str, version: str, mode: str = "ok", **config: str
     return made.model_copy(update={"resources": small})
 
 
+def asking(spec: ReleaseSpec, **wanted: Any) -> ReleaseSpec:
+    """The same release with more beside its workloads."""
+    assert spec.kubernetes
+    return ReleaseSpec.model_validate(
+        {**dict(spec), "kubernetes": {**dict(spec.kubernetes), **wanted}}
+    )
+
+
 @dataclass
 class KubernetesWorld:
     """A target of its own; `token` is the claim that its steps are taken under.

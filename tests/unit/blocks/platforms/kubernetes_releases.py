@@ -44,7 +44,7 @@ def release(*services: ServiceSpec, **changed: Any) -> ReleaseSpec:
         "strategy": "rolling",
         "secrets": {"database-url": "v7"},
         "health": Health(deadline_seconds=90),
-        "kubernetes": KubernetesSpec(namespace="shop-live", service_account="shopper"),
+        "kubernetes": on_cluster(),
     }
     return ReleaseSpec(**{**given, **changed})
 
@@ -57,9 +57,15 @@ def weighted(*weights: int) -> dict[str, KubernetesSpec]:
     }
 
 
+def on_cluster(**changed: Any) -> KubernetesSpec:
+    return KubernetesSpec(namespace="shop-live", service_account="shopper", **changed)
+
+
 def as_stored(spec: ReleaseSpec) -> tuple[list[JsonObject], ...]:
     """Deployments, Services and ConfigMaps of the release as the API server would give them."""
     deployments = [deployment(spec, s, "candidate") for s in spec.services]
+    for made in deployments:
+        made["spec"].setdefault("replicas", 2)
     configs = [config_map(spec, s) for s in spec.services if s.config]
     stored = deployments, services(spec), configs
     for number, made in enumerate(one for kind in stored for one in kind):

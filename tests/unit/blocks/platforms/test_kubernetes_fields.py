@@ -10,13 +10,16 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_observe import Seen, observation
 from blocks.platforms.kubernetes_observe import own as own_of
-from blocks.platforms.kubernetes_supporting import preview
+from blocks.platforms.kubernetes_scaling import autoscalers
+from blocks.platforms.kubernetes_supporting import ingresses, preview
 from blocks.platforms.kubernetes_workload import canary_deployment
+from slipway.appfile_objects import Autoscale, Ingress
 from slipway.canonical import JsonObject
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
 from tests.unit.blocks.platforms.kubernetes_releases import (
     as_stored,
+    on_cluster,
     pod,
     release,
     service,
@@ -29,7 +32,18 @@ def seen_of(spec: ReleaseSpec, *pods: JsonObject) -> Seen:
     for kind, made in (("Deployment", deployments), ("Service", services), ("ConfigMap", configs)):
         for one in made:
             one["kind"] = kind
-    return Seen(tuple(deployments), tuple(services), tuple(configs), pods or (pod(spec),))
+    return Seen(
+        tuple(deployments),
+        tuple(services),
+        tuple(configs),
+        pods or (pod(spec),),
+        scalers=tuple(with_uid(made) for made in autoscalers(spec)),
+        ingresses=tuple(with_uid(made) for made in ingresses(spec)),
+    )
+
+
+def with_uid(made: JsonObject) -> JsonObject:
+    return {**made, "metadata": {**made["metadata"], "uid": f"uid-{made['kind']}"}}
 
 
 SPECS = {
@@ -40,6 +54,16 @@ SPECS = {
     "colour": release(strategy="blue-green"),
     "no secrets": release(secrets={}),
     "canary": release(strategy="canary", **weighted(10, 50)),
+    "autoscaled": release(kubernetes=on_cluster(autoscale=Autoscale())),
+    "autoscaled colour": release(
+        strategy="blue-green", kubernetes=on_cluster(autoscale=Autoscale(max=3))
+    ),
+    "from outside": release(
+        kubernetes=on_cluster(
+            service_type="LoadBalancer",
+            ingress=Ingress(host="shop.example.org", class_name="nginx", tls_secret="shop-tls"),
+        )
+    ),
 }
 
 
@@ -66,6 +90,8 @@ HAND = {
     "web.containers": lambda seen: seen.deployments[0]["spec"]["template"]["spec"][
         "containers"
     ].append({"name": "spy", "image": "spy"}),
+    "web.hardening": lambda seen: own(seen).pop("securityContext"),
+    "service_type": lambda seen: seen.services[0]["spec"].update(type="NodePort"),
     "port": lambda seen: seen.services[0]["spec"]["ports"][0].update(port=81),
     "strategy": lambda seen: seen.deployments[0]["spec"].update(strategy={"type": "Recreate"}),
     "health.ready": lambda seen: own(seen)["readinessProbe"]["httpGet"].update(path="/"),

@@ -4,11 +4,8 @@ from typing import Any
 
 import pytest
 
-from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_judge import Patience, State, is_complete, problems
 from blocks.platforms.kubernetes_problem import LASTING_SECONDS, UNTAKEN_SECONDS
-from blocks.platforms.kubernetes_quota import refuse_full
-from blocks.platforms.kubernetes_steps import surge
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, CrashLoop, ImageMissing, OutOfMemory, ProbeFailed, StepFailed
 from tests.unit.blocks.platforms.kubernetes_releases import (
@@ -16,7 +13,6 @@ from tests.unit.blocks.platforms.kubernetes_releases import (
     pod,
     release,
     service,
-    weighted,
 )
 
 SPEC = release()
@@ -275,42 +271,3 @@ def test_complete_means_all_new_all_available_none_left(
     made = as_stored(SPEC)[0][0]
     made["metadata"]["generation"], made["status"] = 3, status
     assert is_complete(made) is complete
-
-
-def quota(**used: str) -> JsonObject:
-    hard = {"requests.cpu": "1", "pods": "4", "limits.memory": "1Gi"}
-    return {"metadata": {"name": "small"}, "status": {"hard": hard, "used": used}}
-
-
-def test_a_quota_with_room_is_a_fact_and_one_without_is_refused() -> None:
-    """C5, S1-23: told before anything is changed, with the numbers."""
-    wanted = [(SPEC.services[0], 1)]
-    assert refuse_full([quota(**{"requests.cpu": "750m"})], wanted) == ["quota small has room"]
-    with pytest.raises(StepFailed, match=r"requests\.cpu: 800m of 1 are used") as caught:
-        refuse_full([quota(**{"requests.cpu": "800m"})], wanted)
-    assert caught.value.cause is Cause.QUOTA
-    with pytest.raises(StepFailed, match="no room for 6 more of web"):
-        refuse_full([quota()], [(SPEC.services[0], 6)])
-
-
-@pytest.mark.parametrize(
-    ("strategy", "running", "pods"),
-    [
-        ("rolling", None, 2),
-        ("rolling", "other", 1),
-        ("rolling", "same", 0),
-        ("recreate", "other", 0),
-        ("recreate", None, 2),
-        ("blue-green", None, 2),
-        ("canary", None, 2),
-        ("canary", "other", 3),
-    ],
-)
-def test_how_many_pods_a_rollout_needs_room_for(
-    strategy: str, running: str | None, pods: int
-) -> None:
-    """C5: one more than before, both sets, or none."""
-    spec = release(strategy=strategy, **weighted(10, 50) if strategy == "canary" else {})
-    name = names.deployment_name(spec, spec.services[0])
-    found = {name: spec.id if running == "same" else running} if running else {}
-    assert surge(spec, spec.services[0], found) == pods

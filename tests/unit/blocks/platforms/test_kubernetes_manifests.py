@@ -9,15 +9,16 @@ import pytest
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster
-from blocks.platforms.kubernetes_fence import is_purged, with_scale
 from blocks.platforms.kubernetes_hooks import exit_code, is_ended
 from blocks.platforms.kubernetes_judge import Patience, is_complete, is_made_by, problems
 from blocks.platforms.kubernetes_judge import State as Judged
 from blocks.platforms.kubernetes_manifests import manifests_of
 from blocks.platforms.kubernetes_observe import Seen, applied_fields, observation
+from blocks.platforms.kubernetes_owners import is_purged
 from blocks.platforms.kubernetes_records import Recorded, every, record, recorded
 from blocks.platforms.kubernetes_resources import Resource, is_known, known, resource_of
 from blocks.platforms.kubernetes_retire import is_replaced, rank, surplus
+from blocks.platforms.kubernetes_scaling import kept_scale
 from blocks.platforms.kubernetes_verify import prove_images
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
@@ -257,8 +258,8 @@ def test_only_images_that_the_manifests_name_may_run() -> None:
 
 def test_a_way_back_keeps_the_replicas_that_an_autoscaler_set() -> None:
     found = {"spec": {"replicas": 7}}
-    assert with_scale({"spec": {}}, found)["spec"]["replicas"] == 7
-    assert with_scale({"spec": {"replicas": 2}}, found)["spec"]["replicas"] == 2
+    assert kept_scale({"spec": {}}, found)["spec"]["replicas"] == 7
+    assert kept_scale({"spec": {"replicas": 2}}, found)["spec"]["replicas"] == 2
     assert is_purged(deployment("web"))
     assert not is_purged({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"})
     assert not is_purged({"apiVersion": "serving.knative.dev/v1", "kind": "Service"})

@@ -1,12 +1,18 @@
 """What is asked of the API server, as data."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_hardening import HARDENED, hardening
 from blocks.platforms.kubernetes_prove import every_object
+from blocks.platforms.kubernetes_retire import needed
+from blocks.platforms.kubernetes_smoke import smoke_jobs
 from blocks.platforms.kubernetes_supporting import (
+    ingresses,
     namespace,
     preview,
     secret,
@@ -18,8 +24,10 @@ from blocks.platforms.kubernetes_workload import (
     canary_deployment,
     deployment,
 )
+from slipway.appfile_objects import Autoscale, Ingress
 from slipway.errors import BadInput
-from tests.unit.blocks.platforms.kubernetes_releases import IMAGE, release, service
+from slipway.release import SmokeSpec, parse_spec
+from tests.unit.blocks.platforms.kubernetes_releases import IMAGE, on_cluster, release, service
 
 
 def test_a_deployment_runs_the_digest_restricted_and_probed() -> None:
@@ -160,3 +168,89 @@ def test_recreate_ends_the_old_pods_first() -> None:
 def test_a_service_without_a_numeric_user_is_refused(user: str) -> None:
     with pytest.raises(BadInput, match="numeric user"):
         deployment(release(), service(user=user), "")
+
+
+ASKED = {
+    "autoscale": Autoscale(),
+    "service_type": "LoadBalancer",
+    "ingress": Ingress(host="shop.example.org", path="/shop", class_name="nginx"),
+    "smoke": SmokeSpec(service="web", command=("smoke", "--all"), deadline_seconds=90),
+}
+
+
+def test_what_is_not_asked_for_is_neither_made_nor_in_the_id() -> None:
+    """Ids on record stay as they are, and what is on record is read back."""
+    plain, asked = release(), release(kubernetes=on_cluster(**ASKED))
+    written = plain.model_dump(mode="json")["kubernetes"]
+    assert not ASKED.keys() & written.keys()
+    assert plain.id == "3d21f4be00e0"
+    assert parse_spec(json.loads(json.dumps(asked.model_dump(mode="json")))) == asked
+    kinds = {made["kind"] for made in every_object(asked, "")}
+    more = kinds - {made["kind"] for made in every_object(plain, "")}
+    assert more == {"HorizontalPodAutoscaler", "Ingress", "Job"}
+
+
+def test_a_way_in_leads_to_the_front_service() -> None:
+    """S1-28, S1-41: whatever listens, the front one's named port answers."""
+    spec = release(service(), service("back"), kubernetes=on_cluster(**ASKED))
+    (made,) = ingresses(spec)
+    (rule,) = made["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (rule["host"], path["path"], path["pathType"]) == ("shop.example.org", "/shop", "Prefix")
+    assert path["backend"]["service"] == {"name": "web", "port": {"name": "http"}}
+    assert "tls" not in made["spec"]
+    types = {one["metadata"]["name"]: one["spec"]["type"] for one in services(spec)}
+    assert types == {"web": "LoadBalancer", "back": "ClusterIP"}
+
+
+def test_a_smoke_test_is_hardened_as_the_pods_and_out_of_traffic() -> None:
+    """S1-25, G10: one try, one deadline, config and secrets of its service, no service's label."""
+    spec = release(kubernetes=on_cluster(**ASKED))
+    (job,) = smoke_jobs(spec)
+    assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (0, 90)
+    template = job["spec"]["template"]
+    assert names.SERVICE not in template["metadata"]["labels"]
+    assert hardening(template["spec"]) == HARDENED
+    (own,) = template["spec"]["containers"]
+    assert (own["image"], own["command"]) == (IMAGE, ["smoke", "--all"])
+    assert not {"args", "ports", "lifecycle", "readinessProbe"} & own.keys()
+    assert own["envFrom"]
+    assert own["volumeMounts"][-1]["mountPath"] == "/run/secrets"
+    assert ("batch", "Job", job["metadata"]["name"]) in needed([spec], {})
+    assert ("batch", "Job", job["metadata"]["name"]) not in needed([release(), spec], {})
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda pod: None, HARDENED),
+        (lambda pod: pod.pop("securityContext"), "changed: runAsNonRoot, seccompProfile"),
+        (lambda pod: pod.update(hostNetwork=True), "changed: hostNetwork"),
+        (
+            lambda pod: pod.pop("automountServiceAccountToken"),
+            "changed: automountServiceAccountToken",
+        ),
+        (
+            lambda pod: pod["containers"][0]["securityContext"].pop("capabilities"),
+            "changed: web.capabilities",
+        ),
+        (
+            lambda pod: pod["containers"][0]["securityContext"].update(runAsNonRoot=False),
+            "changed: web.runAsNonRoot",
+        ),
+        (
+            lambda pod: pod["containers"][0]["securityContext"].update(privileged=True),
+            "changed: web.privileged",
+        ),
+        (
+            lambda pod: pod["volumes"].append({"name": "all", "hostPath": {"path": "/"}}),
+            "changed: all.hostPath",
+        ),
+    ],
+)
+def test_a_lost_hardening_is_told_by_name(edit: Callable[[Any], Any], told: str) -> None:
+    """N17, G10: what somebody took out of the pod template, or opened."""
+    spec = release()
+    made = deployment(spec, spec.services[0], "")["spec"]["template"]["spec"]
+    edit(made)
+    assert hardening(made) == told

@@ -8,9 +8,9 @@ import yaml
 from blocks.platforms import kubernetes_access, kubernetes_evidence
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
+from blocks.platforms.kubernetes_addresses import addresses
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, path_of, refusal
 from blocks.platforms.kubernetes_fence import token_of
-from blocks.platforms.kubernetes_observe import addresses
 from blocks.platforms.kubernetes_owners import (
     FieldConflict,
     other_managers,
@@ -176,6 +176,10 @@ def test_where_users_reach_a_service() -> None:
     """S1-28: the load balancer's address, once it has one."""
     made: JsonObject = {"spec": {"clusterIP": "10.0.0.9", "ports": [{"port": 80}]}}
     assert addresses(made) == ["10.0.0.9:80"]
+    made["spec"]["ports"][0]["nodePort"] = 30080
+    assert addresses(made) == ["10.0.0.9:80", "every node:30080"]
+    made["spec"]["type"] = "LoadBalancer"
+    assert addresses(made) == ["no address yet:80"]
     made["status"] = {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}
     assert addresses(made) == ["lb.example.com:80"]
     assert addresses({}) == []
