@@ -4,7 +4,8 @@
     make bench ARGS=--gate     also fail where a ratio is above its goal
 
 So far: the ledger and the plan, which every command waits for. Releases on real engines are
-measured by the demo and the drill, which write what they took into the ledger.
+measured by the demo and the drill, which write what they took into the ledger; a rollback on a
+cluster by `python -m bench.kubernetes`.
 """
 
 import argparse
