@@ -24,6 +24,8 @@ from slipway.cli.stack.settings import PROJECT, StackSettings
 from slipway.errors import StepFailed, Unreachable
 
 SERVER, WORKER, KEEPER = "prefect-server", "prefect-worker", "keeper"
+SERVER_APP = "slipway.cli.stack.prefect_server:make_app"
+QUIETLY = ("--log-level", "warning", "--timeout-keep-alive", "5")
 BLOCK_CATALOGUE = "blocks.catalogue"
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
@@ -77,9 +79,9 @@ def server_environment(settings: StackSettings, encryption_key: str) -> dict[str
 
 
 def server_argv(settings: StackSettings) -> list[str]:
-    """How the server is started."""
-    port = str(settings.prefect_port)
-    return [*_prefect("server", "start"), "--host", "127.0.0.1", "--port", port]
+    """How the server is started: as `prefect server start` does, with an app of our own."""
+    place = ["--host", "127.0.0.1", "--port", str(settings.prefect_port)]
+    return [sys.executable, "-m", "uvicorn", "--factory", SERVER_APP, *place, *QUIETLY]
 
 
 def worker_argv(settings: StackSettings) -> list[str]:

@@ -11,6 +11,12 @@ from slipway.cli import environment, main
 from tests.fakes.world import World
 
 
+@pytest.fixture(autouse=True)
+def no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack of the machine is out of sight."""
+    monkeypatch.setattr(environment, "stack_file", lambda: tmp_path / "no-stack.env")
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path / "ledger")
@@ -18,8 +24,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def slipway(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs one command; the stack of the machine is out of sight."""
-    monkeypatch.setattr(environment, "stack_file", lambda: tmp_path / "no-stack.env")
+    """Runs one command."""
     monkeypatch.setattr(compose, "open_platform", lambda settings, name: world.platform)
     monkeypatch.setenv("SLIPWAY_STATE", str(tmp_path))
     monkeypatch.setenv("SLIPWAY_LEDGER", str(world.folder))

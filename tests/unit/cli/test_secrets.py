@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 from blocks import compose
-from slipway.cli import environment, main, secrets_input
+from slipway.cli import main, secrets_input
 from slipway.errors import BadInput, CrashLoop, Unreachable
 from tests.fakes.secret_site import APPFILE, SecretSite, make_secret_site
 from tests.fakes.site import make_candidate
@@ -32,7 +32,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SecretSite:
 
 @pytest.fixture
 def slipway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Slipway:
-    monkeypatch.setattr(environment, "stack_file", lambda: tmp_path / "no-stack.env")
     runner = CliRunner()
     return lambda *argv, given="": runner.invoke(main.app, ["secrets", *argv], input=given)
 

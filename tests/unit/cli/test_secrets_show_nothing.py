@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from blocks import compose
-from slipway.cli import environment, main
+from slipway.cli import main
 from slipway.errors import CrashLoop, SlipwayError, Unreachable
 from slipway.platform import StepContext
 from tests.fakes.secret_site import APPFILE, make_secret_site
@@ -72,7 +72,6 @@ class Stage:
 def stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> Stage:
-    monkeypatch.setattr(environment, "stack_file", lambda: tmp_path / "no-stack.env")
     monkeypatch.setenv("SLIPWAY_DEBUG", "1")
     caplog.set_level(LOUD)
     made = Stage(tmp_path)
