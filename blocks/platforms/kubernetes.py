@@ -13,6 +13,7 @@ from blocks.platforms import (
     kubernetes_managers,
     kubernetes_observe,
     kubernetes_prove,
+    kubernetes_rights,
 )
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_access import Access
@@ -143,7 +144,7 @@ class KubernetesPlatform:
                 touched += [f"Helm revision {n}" for n in repair_ours(writer, target.app)]
             except StepFailed as error:
                 if error.cause is Cause.PERMISSION:
-                    kubernetes_prove.permission_facts(cluster, place)
+                    kubernetes_rights.permission_facts(cluster, place)
                 raise
             return {"holder": token, "lease": names.lease_name(target), "touched": touched}
 

@@ -81,6 +81,8 @@ def connected(cluster: Cluster, namespace: str, pod: str, port: int) -> Any:
     made: Any = WebSocket(sslopt=tls_options(api.configuration), skip_utf8_validation=False)
     try:
         made.connect(url, timeout=SECONDS, **options)
+        # The forward's thread reads only what is there; a bound of its own would end it halfway.
+        made.settimeout(None)
     except OSError as error:
         raise ApiException(status=0, reason=str(error)) from None
     return made

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms import kubernetes_prove
+from blocks.platforms import kubernetes_prove, kubernetes_rights
 from blocks.platforms.kubernetes_addresses import reachable
 from blocks.platforms.kubernetes_analysis import analyse
 from blocks.platforms.kubernetes_api import Cluster, path_of
@@ -121,7 +121,7 @@ class ChartForward:
         self._repaired(cluster, context)
         facts = [
             version_fact(cluster),
-            *kubernetes_prove.permission_facts(cluster, self._place),
+            *kubernetes_rights.permission_facts(cluster, self._place),
             *(self.settings.image(service.image) for service in self.spec.services),
             *accepted(
                 self.charts, cluster, self.spec, take_over=self.previous is None, is_new=True
@@ -291,7 +291,7 @@ def prove_chart(
     place = names.namespace_of(spec)
     facts = [
         version_fact(cluster),
-        *kubernetes_prove.permission_facts(cluster, place),
+        *kubernetes_rights.permission_facts(cluster, place),
     ]
     if cluster.find(path_of("Namespace", "", place)) is None:
         step = "make it again, or deploy the release anew"

@@ -17,6 +17,7 @@ from blocks.platforms.kubernetes_owners import (
     refuse_foreign,
 )
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
+from blocks.platforms.kubernetes_rights import NARROWER, VERBS, WRITING, permission_facts
 from blocks.platforms.kubernetes_scaling import KIND, autoscalers, only_scale
 from blocks.platforms.kubernetes_scaling import refuse_foreign as refuse_foreign_scaling
 from blocks.platforms.kubernetes_smoke import smoke_jobs
@@ -31,42 +32,10 @@ from blocks.platforms.kubernetes_versions import version_fact
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
-from slipway.errors import Cause, Refused, WayBackMissing
+from slipway.errors import WayBackMissing
 from slipway.manifest_kinds import HOOK_KIND
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
-
-REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-NARROWER = {
-    HOOK_KIND: ("get", "list", "watch", "create", "patch", "delete"),
-    "Namespace": ("get", "patch"),
-}
-WRITING = ("get", "list", "create", "patch", "update", "delete")
-
-# group, resource (with subresource): verbs that a release uses
-Verbs = Mapping[tuple[str, str], tuple[str, ...]]
-VERBS: Verbs = {
-    ("apps", "deployments"): (*WRITING, "watch"),
-    ("apps", "replicasets"): ("list", "watch"),
-    ("", "services"): WRITING,
-    ("", "configmaps"): WRITING,
-    ("", "secrets"): WRITING,
-    ("", "serviceaccounts"): ("get", "list", "create", "delete"),
-    ("", "pods"): ("list", "watch"),
-    ("", "pods/log"): ("get",),
-    ("", "pods/portforward"): ("get", "create"),
-    ("", "events"): ("list", "watch"),
-    ("", "resourcequotas"): ("list",),
-    ("policy", "poddisruptionbudgets"): WRITING,
-    ("autoscaling", "horizontalpodautoscalers"): WRITING,
-    ("networking.k8s.io", "networkpolicies"): WRITING,
-    ("networking.k8s.io", "ingresses"): WRITING,
-    ("batch", "jobs"): NARROWER[HOOK_KIND],
-    ("discovery.k8s.io", "endpointslices"): ("list",),
-    ("", "namespaces"): ("get",),
-    ("coordination.k8s.io", "leases"): ("get", "create", "update"),
-}
-"""Of every release; one with manifests writes the kinds that these hold as well."""
 
 ProveImage = Callable[[str], str]
 
@@ -143,37 +112,6 @@ def manifest_facts(cluster: Cluster, manifests: Manifests) -> list[str]:
         key: tuple(dict.fromkeys((*VERBS.get(key, ()), *verbs))) for key, verbs in more.items()
     }
     return permission_facts(cluster, names.namespace_of(manifests.spec), {**VERBS, **needed})
-
-
-def permission_facts(cluster: Cluster, namespace: str, needed: Verbs = VERBS) -> list[str]:
-    """Raises Refused naming every verb that the deployer's account lacks."""
-    lacking = [
-        f"{verb} {resource}" + (f".{group}" if group else "")
-        for (group, resource), verbs in needed.items()
-        for verb in verbs
-        if not may(cluster, namespace, group, resource, verb)
-    ]
-    if lacking:
-        raise Refused(
-            f"the deployer's account lacks permissions in namespace {namespace}",
-            found="may not " + ", ".join(lacking),
-            allowed="every verb that a release uses; docs/kubernetes-platform.md lists them",
-            next_step=f"grant them by a Role and a RoleBinding in {namespace}",
-            cause=Cause.PERMISSION,
-        )
-    return [f"all {sum(map(len, needed.values()))} permissions are there in {namespace}"]
-
-
-def may(cluster: Cluster, namespace: str, group: str, resource: str, verb: str) -> bool:
-    """The API server's own answer for this account."""
-    name, _, sub = resource.partition("/")
-    attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": name}
-    body: JsonObject = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {**attributes, **({"subresource": sub} if sub else {})}},
-    }
-    return bool(cluster.call("POST", REVIEWS, body)["status"]["allowed"])
 
 
 def secret_facts(cluster: Cluster, spec: ReleaseSpec) -> Iterator[str]:

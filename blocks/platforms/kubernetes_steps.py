@@ -9,6 +9,7 @@ from blocks.platforms import (
     kubernetes_analysis,
     kubernetes_prove,
     kubernetes_retire,
+    kubernetes_rights,
     kubernetes_verify,
 )
 from blocks.platforms import kubernetes_names as names
@@ -132,7 +133,7 @@ class Forward:
         place = names.namespace_of(self.spec)
         facts = [
             version_fact(cluster, self.counted()),
-            *kubernetes_prove.permission_facts(cluster, place),
+            *kubernetes_rights.permission_facts(cluster, place),
             *(self.settings.image(service.image) for service in self.spec.services),
             *certificate_facts(cluster, self.spec),
             *room_facts(cluster, place, self.counted(), self._starts(cluster)),

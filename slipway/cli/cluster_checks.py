@@ -129,7 +129,7 @@ def namespace_checks(cluster: "Cluster", name: str) -> list[Check]:
 
 def namespace(cluster: "Cluster", name: str) -> str:
     """Raises Refused where it is absent and may not be made."""
-    from blocks.platforms.kubernetes_prove import may
+    from blocks.platforms.kubernetes_rights import may
 
     if not may(cluster, name, "", "namespaces", "get"):
         raise Refused(
@@ -149,7 +149,7 @@ def namespace(cluster: "Cluster", name: str) -> str:
 
 def permissions(cluster: "Cluster", name: str) -> str:
     """Raises Refused naming each verb that is missing."""
-    from blocks.platforms.kubernetes_prove import permission_facts
+    from blocks.platforms.kubernetes_rights import permission_facts
 
     return permission_facts(cluster, name)[0]
 

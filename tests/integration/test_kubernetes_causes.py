@@ -14,7 +14,7 @@ import yaml
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_access import by_settings
-from blocks.platforms.kubernetes_prove import VERBS
+from blocks.platforms.kubernetes_rights import VERBS
 from slipway.directory_store import DirectoryStore
 from slipway.errors import SlipwayError
 from slipway.explanations import Explanation

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from blocks.platforms.kubernetes_prove import VERBS
+from blocks.platforms.kubernetes_rights import VERBS
 from slipway.cli import environment, main
 from slipway.cli.cluster_checks import NEWEST
 from tests.rig.kubernetes_rig import Cluster

@@ -11,7 +11,7 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_access import by_settings
 from blocks.platforms.kubernetes_owners import FieldConflict
-from blocks.platforms.kubernetes_prove import VERBS
+from blocks.platforms.kubernetes_rights import VERBS
 from slipway.errors import (
     BadInput,
     Cause,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from blocks.platforms.kubernetes_prove import VERBS
+from blocks.platforms.kubernetes_rights import VERBS
 
 ROOT = Path(__file__).resolve().parents[3]
 MANIFESTS = ROOT / "examples" / "kubernetes"

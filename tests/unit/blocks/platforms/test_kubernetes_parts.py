@@ -17,8 +17,8 @@ from blocks.platforms.kubernetes_owners import (
     refuse_conflicts,
     refuse_foreign,
 )
-from blocks.platforms.kubernetes_prove import VERBS
 from blocks.platforms.kubernetes_retire import surplus
+from blocks.platforms.kubernetes_rights import VERBS
 from blocks.platforms.kubernetes_supporting import config_map, secret
 from blocks.platforms.kubernetes_verify import endpoints, running_digest
 from blocks.platforms.kubernetes_workload import deployment
