@@ -54,6 +54,11 @@ def _refusing(bad: Callable[[str], bool], kind: str, allowed: str) -> AfterValid
     return AfterValidator(check)
 
 
+def _subdomain(kind: str) -> tuple[object, object]:
+    allowed = "lower case letters, digits, inner dashes and dots, at most 253 characters"
+    return _matching(rf"{_LABEL}(?:\.{_LABEL})*", kind, allowed, 253)
+
+
 def _leaves_root_writable(path: str) -> bool:
     return any(f"{path}/".startswith(f"{reserved}/") for reserved in _RESERVED_MOUNTS)
 
@@ -150,24 +155,8 @@ Namespace = Annotated[
     ),
     _refusing(_is_of_the_cluster, "namespace", "none of the cluster's own, which start with kube-"),
 ]
-ServiceAccount = Annotated[
-    str,
-    *_matching(
-        rf"{_LABEL}(?:\.{_LABEL})*",
-        "service account",
-        "lower case letters, digits, inner dashes and dots, at most 253 characters",
-        253,
-    ),
-]
-ObjectName = Annotated[
-    str,
-    *_matching(
-        rf"{_LABEL}(?:\.{_LABEL})*",
-        "name",
-        "lower case letters, digits, inner dashes and dots, at most 253 characters",
-        253,
-    ),
-]
+ServiceAccount = Annotated[str, *_subdomain("service account")]
+ObjectName = Annotated[str, *_subdomain("name")]
 HostName = Annotated[
     str,
     *_matching(

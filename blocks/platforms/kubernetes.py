@@ -121,12 +121,7 @@ class KubernetesPlatform:
                     return prove_chart(self._charts(), self._settings(), cluster, spec)
                 return kubernetes_prove.prove(cluster, spec, self.image, manifests, self.bundles)
             except StepFailed as error:
-                raise WayBackMissing(
-                    f"release {spec.id} could not be restored: {error.message}",
-                    found=error.found,
-                    next_step=error.next_step,
-                    cause=error.cause,
-                ) from error
+                raise kubernetes_prove.not_restorable(spec, error) from error
 
     def fence(self, target: Target, token: int) -> JsonObject:
         """See Platform. Where there is no namespace yet there is nothing to fence.

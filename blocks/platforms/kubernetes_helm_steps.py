@@ -7,7 +7,7 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms import kubernetes_prove, kubernetes_rights
 from blocks.platforms.kubernetes_addresses import reachable
 from blocks.platforms.kubernetes_analysis import analyse
-from blocks.platforms.kubernetes_api import Cluster, path_of
+from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_helm import Helm
 from blocks.platforms.kubernetes_helm_argv import Act, release_name
@@ -39,7 +39,7 @@ from blocks.platforms.kubernetes_steps import (
 from blocks.platforms.kubernetes_supporting import namespace
 from blocks.platforms.kubernetes_versions import version_fact
 from slipway.canonical import JsonObject
-from slipway.errors import BadInput, StepFailed, WayBackMissing
+from slipway.errors import BadInput, StepFailed
 from slipway.platform import Stage, Step, StepContext
 from slipway.release import ReleaseSpec, Target
 
@@ -293,17 +293,10 @@ def prove_chart(
         version_fact(cluster),
         *kubernetes_rights.permission_facts(cluster, place),
     ]
-    if cluster.find(path_of("Namespace", "", place)) is None:
-        step = "make it again, or deploy the release anew"
-        raise WayBackMissing(f"namespace {place} of release {spec.id} is gone", next_step=step)
+    kubernetes_prove.refuse_without_namespace(cluster, spec)
     facts += [settings.image(service.image) for service in spec.services]
     facts += kubernetes_prove.secret_facts(cluster, spec)
     try:
         return facts + accepted(charts, cluster, spec, take_over=False)
     except (BadInput, StepFailed) as error:
-        raise WayBackMissing(
-            f"release {spec.id} could not be restored: {error.message}",
-            found=error.found,
-            next_step=error.next_step,
-            cause=error.cause,
-        ) from error
+        raise kubernetes_prove.not_restorable(spec, error) from error

@@ -32,7 +32,7 @@ from blocks.platforms.kubernetes_versions import version_fact
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
-from slipway.errors import WayBackMissing
+from slipway.errors import SlipwayError, WayBackMissing
 from slipway.manifest_kinds import HOOK_KIND
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
@@ -62,11 +62,7 @@ def prove(
     may_write = manifest_facts(cluster, manifests) if manifests else ()
     made = manifests.objects if manifests else every_object(spec, "")
     facts = [version_fact(cluster, made), *(may_write or permission_facts(cluster, namespace))]
-    if cluster.find(path_of("Namespace", "", namespace)) is None:
-        raise WayBackMissing(
-            f"namespace {namespace} of release {spec.id} is gone",
-            next_step="make it again, or deploy the release anew",
-        )
+    refuse_without_namespace(cluster, spec)
     return [
         *facts,
         *(image(service.image) for service in spec.services),
@@ -75,6 +71,26 @@ def prove(
         *(dry_run_manifests(cluster, manifests) if manifests else dry_run(cluster, spec)),
         unchanged_fact(cluster, spec, manifests.fields if manifests else None, bundles),
     ]
+
+
+def refuse_without_namespace(cluster: Cluster, spec: ReleaseSpec) -> None:
+    """Raises WayBackMissing where the release's namespace is gone."""
+    namespace = names.namespace_of(spec)
+    if cluster.find(path_of("Namespace", "", namespace)) is None:
+        raise WayBackMissing(
+            f"namespace {namespace} of release {spec.id} is gone",
+            next_step="make it again, or deploy the release anew",
+        )
+
+
+def not_restorable(spec: ReleaseSpec, error: SlipwayError) -> WayBackMissing:
+    """The same error, as one of a way back. Pure."""
+    return WayBackMissing(
+        f"release {spec.id} could not be restored: {error.message}",
+        found=error.found,
+        next_step=error.next_step,
+        cause=error.cause,
+    )
 
 
 def unchanged_fact(

@@ -60,8 +60,8 @@ def server_environment(settings: StackSettings, encryption_key: str) -> dict[str
 
     Prefect takes the key only from there; without it, it would keep the key beside the secrets.
     Only its own UI may call it from a browser; Prefect's default is any site.
-    Task runs are recorded once a second: written one by one, right after each event, they keep
-    SQLite locked just when a flow calls the next one, and its client then waits two seconds.
+    Task runs are recorded once a second: one by one, right after each event, they would take
+    SQLite's lock just when a flow calls the next one.
     """
     origins = [settings.prefect_url, f"http://localhost:{settings.prefect_port}"]
     return {
