@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock up down clean venv
 
-LANES ?= unit,engine,prefect,chaos,jenkins
+LANES ?= unit,engine,prefect,chaos,jenkins,kubernetes
 ARGS ?=
 TARGET ?= docker
 CONTEXT ?=

@@ -1,7 +1,8 @@
 """`python -m tests.cluster`; see the package.
 
-`ready` is what the tests call first: the chosen cluster runs, or it prints why not. `release` is
-what they call last: their own cluster is brought down.
+`ready` is what the tests call first: the chosen cluster runs and the programs of the field are
+built, so that no test's own time goes into that, or it prints why not. `release` is what they call
+last: their own cluster is brought down.
 """
 
 import argparse
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from slipway.errors import SlipwayError
 from tests.cluster import choice, cluster, host
-from tests.rig.kubernetes_tools import MODULES, tool
+from tests.rig.kubernetes_schemas import make_schemas
+from tests.rig.kubernetes_tools import ABOUT, tool
 
 
 def say(text: str) -> None:
@@ -26,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
     for act in ("up", "down", "status"):
         acts.add_parser(act).add_argument("folder", nargs="?", type=Path, default=folder)
     tools = acts.add_parser("tools", help="build programs of the field into the cache")
-    tools.add_argument("names", nargs="+", choices=sorted({*MODULES, "kyverno"}))
+    tools.add_argument("names", nargs="+", choices=sorted(ABOUT))
     acts.add_parser("ready")
     acts.add_parser("release")
     return made
@@ -56,6 +58,9 @@ def status(folder: Path) -> int:
 
 
 def ready() -> int:
+    make_schemas()
+    for name in ABOUT:
+        tool(name)
     chosen = choice.choose(os.environ)
     if not chosen.context:
         return up(chosen.folder)

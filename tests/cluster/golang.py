@@ -10,9 +10,13 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -24,6 +28,8 @@ LEAST = (1, 21)  # the first that fetches another toolchain when a module asks f
 TOOLCHAIN = "v0.0.1-go1.26.8.linux-amd64"
 TOOLCHAIN_SHA256 = "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7"
 DEFAULT_PROXY = "https://proxy.golang.org"
+LONGEST_SECONDS = 2400.0  # five times what two cores need beside other work
+TOLD_SECONDS = 30.0
 _VERSION = re.compile(r"go version go(\d+)\.(\d+)")
 
 
@@ -110,21 +116,61 @@ def download(url: str) -> bytes:
     return answer.content
 
 
-def run_go(go: Path, folder: Path, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
-    """Run Go in that folder; its output.
+def run_go(
+    go: Path,
+    folder: Path,
+    *arguments: str,
+    extra: Mapping[str, str] | None = None,
+    seconds: float = LONGEST_SECONDS,
+) -> str:
+    """Run Go in that folder; its output. While it takes long, that it goes on is told on stderr.
 
     Raises:
         Unreachable: it failed, as it does without a module proxy; its last lines are the evidence.
+            Or it did not end in time; then it and what it started was killed.
     """
     environment = {**build_environment(go, os.environ), **(extra or {})}
-    argv = [str(go), *arguments]
-    done = subprocess.run(
-        argv, cwd=folder, env=environment, check=False, capture_output=True, text=True
+    process = subprocess.Popen(
+        [str(go), *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    if done.returncode:
+    try:
+        output, errors = await_end(process, f"go {arguments[0]}", seconds)
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode:
         raise Unreachable(
             f"go {arguments[0]} failed",
-            evidence=done.stderr.splitlines()[-8:],
+            evidence=errors.splitlines()[-8:],
             next_step="check GOPROXY and the disk's space, then try again",
         )
-    return done.stdout
+    return output
+
+
+def await_end(process: subprocess.Popen[str], name: str, seconds: float) -> tuple[str, str]:
+    """What it said, once it ended.
+
+    Raises:
+        Unreachable: it did not end in time.
+    """
+    started = time.monotonic()
+    while True:
+        left = started + seconds - time.monotonic()
+        try:
+            return process.communicate(timeout=max(0.0, min(left, TOLD_SECONDS)))
+        except subprocess.TimeoutExpired:
+            spent = time.monotonic() - started
+            if spent >= seconds:
+                raise Unreachable(
+                    f"{name} did not end within {seconds:.0f} s",
+                    next_step="see that the module proxy answers, then try again",
+                ) from None
+            print(f"{name} goes on, {spent:.0f} s so far", file=sys.stderr, flush=True)

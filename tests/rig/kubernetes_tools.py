@@ -1,11 +1,13 @@
 """The field's own programs for clusters, each a pinned Go module built once into the cache."""
 
+import sys
 from pathlib import Path
 
 from tests.cluster.cache import cluster_cache, make_once
 from tests.cluster.golang import find_go, run_go
 from tests.rig.kubernetes_schemas import KYVERNO, downloaded
 
+ABOUT = {"helm3": "1 minute", "helm4": "1 minute", "kubeconform": "seconds", "kyverno": "minutes"}
 MODULES = {
     "helm3": "helm.sh/helm/v3/cmd/helm@v3.22.0",
     "helm4": "helm.sh/helm/v4/cmd/helm@v4.3.1",
@@ -25,11 +27,17 @@ def tool(name: str) -> Path:
     path, _, version = module.partition("@")
 
     def make(folder: Path) -> None:
+        say(name)
         arguments = ["install", "-trimpath", "-ldflags=-s -w", module]
         extra = {"GOBIN": str(folder), "GOFLAGS": "-buildvcs=false"}
         run_go(find_go(cluster_cache()), folder, *arguments, extra=extra)
 
     return make_once(cluster_cache() / "tools" / f"{name}-{version}", make) / Path(path).name
+
+
+def say(name: str) -> None:
+    told = f"building {name} from its Go module; once, {ABOUT[name]} on two cores"
+    print(told, file=sys.stderr, flush=True)
 
 
 def kyverno() -> Path:
@@ -39,6 +47,7 @@ def kyverno() -> Path:
     """
 
     def make(folder: Path) -> None:
+        say("kyverno")
         flags = ["-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=-s -w", f"-o={folder}/"]
         go, tree = find_go(cluster_cache()), downloaded(KYVERNO)
         run_go(go, tree, "build", *flags, "./cmd/cli/kubectl-kyverno")

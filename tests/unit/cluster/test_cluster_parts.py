@@ -3,6 +3,7 @@
 import ipaddress
 import itertools
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,32 @@ def test_a_toolchain_that_is_not_the_pinned_one_is_refused(
     with pytest.raises(Unreachable, match="is not what is pinned"):
         golang.fetch_toolchain(tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".lock"]
+
+
+def test_a_build_that_does_not_end_is_told_of_and_killed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(golang, "TOLD_SECONDS", 0.05)
+    go = tmp_path / "go"
+    go.write_text("#!/bin/sh\nsleep 60 &\necho $! >started\nwait\n")
+    go.chmod(0o755)
+    with pytest.raises(Unreachable, match="go build did not end within 1 s"):
+        golang.run_go(go, tmp_path, "build", seconds=1)
+    assert "go build goes on, 0 s so far" in capsys.readouterr().err
+    started = int((tmp_path / "started").read_text())
+    until = time.monotonic() + 10
+    while (stat := Path(f"/proc/{started}/stat")).exists() and " Z " not in stat.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_what_a_failed_build_said_is_the_evidence(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    go.write_text("#!/bin/sh\necho no such module >&2\nexit 1\n")
+    go.chmod(0o755)
+    with pytest.raises(Unreachable, match="go build failed") as caught:
+        golang.run_go(go, tmp_path, "build")
+    assert caught.value.evidence == ("no such module",)
 
 
 def test_the_build_names_the_version_of_go_mod() -> None:
