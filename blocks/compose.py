@@ -17,6 +17,7 @@ from blocks.registries.transport import Credentials, Transport
 from blocks.secrets.chosen import open_store
 from slipway.access import FORMAT_CHECKED, access_body
 from slipway.admission import Admission
+from slipway.analysis_hosts import parse_hosts, refuse_unlisted
 from slipway.appfile import Environment
 from slipway.audit import hold_to_checkpoint
 from slipway.bundles import Bundles, ReadsManifests, refuse_unread
@@ -248,12 +249,18 @@ class Release:
         return Engine(tools, admit=admission, gate=gate or self.gatekeeper)
 
     def order(self, *, key: str | None = None, again: bool = False) -> Order:
-        """What is asked of the engine, with the versions of the secrets as they are now."""
+        """What is asked of the engine, with the versions of the secrets as they are now.
+
+        Raises:
+            Refused: an analysis would ask a server that SLIPWAY_ANALYSIS_HOSTS does not name.
+            SecretMissing, Unreachable: its secrets.
+        """
         names = list(self.candidate.appfile.secrets)
         versions = secret_versions(
             self.installation.secrets(self.target), names, self.ledger.records(), self.door.note
         )
         spec = release_spec(self.candidate, self.target.environment, versions)
+        refuse_unlisted(spec.analysis, parse_hosts(self.installation.settings.analysis_hosts))
         if bundle := self.candidate.bundle(self.target.environment):
             name = self.place.platform
             refuse_unread(self.installation.platform(name), name, spec)

@@ -58,7 +58,7 @@ class PrometheusCheck(Section):
     """Queries to a Prometheus server, each of them answered by one number."""
 
     address: HttpAddress
-    """The server, as the machine that deploys reaches it."""
+    """The server, as the machine that deploys reaches it; SLIPWAY_ANALYSIS_HOSTS has to name it."""
     query: Annotated[str, Field(min_length=1, max_length=4000)]
     """PromQL that gives one number; `${app}`, `${environment}` and `${release}` are filled in."""
     comparison: Comparison

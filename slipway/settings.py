@@ -44,6 +44,7 @@ class RuntimeSettings(RegistryLogin):
         kubeconfig, kube_context: the cluster of `platform: kubernetes`; in a pod its own service
             account, elsewhere kubectl's default, unless given.
         helm: the program that installs charts, Helm 3 or 4.
+        analysis_hosts: servers that analyses may ask, as HOST or HOST:PORT, separated by commas.
         secrets: where runtime secrets live: `prefect`, `files:FOLDER`, or with the name of a block
             `aws-secrets-manager:BLOCK`, `aws-parameter-store:BLOCK`, `vault:BLOCK`.
     """
@@ -63,6 +64,7 @@ class RuntimeSettings(RegistryLogin):
     kubeconfig: Path | None = None
     kube_context: str | None = None
     helm: str = "helm"
+    analysis_hosts: str = ""
     secrets: str = "prefect"
 
     def login_for(self, host: str) -> tuple[str, SecretStr] | None:

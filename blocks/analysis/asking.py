@@ -1,20 +1,25 @@
 """HTTP requests whose answers are not trusted: bounded in size and time, no redirect followed."""
 
 import math
+import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Thread
+from urllib.parse import urlsplit
 
 import httpx
 
+from slipway.analysis_hosts import is_never_asked
 from slipway.explanations import printable
 
 SECONDS = 5.0
 CHECK_SECONDS = 0.5
 MOST_BYTES = 2**20
+FORBIDDEN = "lies at an address where nothing is asked"
 Open = Callable[[], httpx.Client]
 Check = Callable[[], None]
 
@@ -58,11 +63,16 @@ def client(
 
 
 class Asker:
-    """Asks one URL after the other while the holder's check goes on."""
+    """Asks one URL after the other while the holder's check goes on.
 
-    def __init__(self, open_client: Open, check: Check) -> None:
+    Args:
+        is_outside: the URL's host is resolved by this machine, and held to where it lies.
+    """
+
+    def __init__(self, open_client: Open, check: Check, *, is_outside: bool = False) -> None:
         self._open = open_client
         self._check = check
+        self._is_outside = is_outside
         self._client = open_client()
 
     def close(self) -> None:
@@ -75,7 +85,8 @@ class Asker:
             Superseded, Interrupted: this holder must stop.
         """
         done: Future[Answer] = Future()
-        act = partial(_get, self._client, url, parameters)
+        get = _get_outside if self._is_outside else _get
+        act = partial(get, self._client, url, parameters)
         Thread(target=_fulfil, args=(done, act), daemon=True).start()
         until = time.monotonic() + SECONDS
         while not done.done() and time.monotonic() < until:
@@ -107,6 +118,20 @@ def _get(client: httpx.Client, url: str, parameters: Mapping[str, str] | None) -
         return Answer(response.status_code, _millis(started), body=bytes(body[:MOST_BYTES]))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return Answer(0, _millis(started), printable(f"{type(error).__name__} {error}")[:200])
+
+
+def _get_outside(client: httpx.Client, url: str, parameters: Mapping[str, str] | None) -> Answer:
+    """A name that somebody else serves may lead anywhere, so it is looked up each time.
+
+    Where only a proxy knows the name, the proxy has the last word.
+    """
+    started, found = time.monotonic(), []
+    with suppress(OSError, UnicodeError):
+        found = socket.getaddrinfo(urlsplit(url).hostname, None, type=socket.SOCK_STREAM)
+    for *_, address in found:
+        if is_never_asked(str(address[0])):
+            return Answer(0, _millis(started), f"{FORBIDDEN}: {address[0]}")
+    return _get(client, url, parameters)
 
 
 def _millis(started: float) -> int:

@@ -52,7 +52,7 @@ def analyse(
     made: list[JsonObject] = []
     evidence: list[str] = []
     release = Asker(lambda: client(transport()), context.check)
-    outside = Asker(partial(client, trust_env=True), context.check)
+    outside = Asker(partial(client, trust_env=True), context.check, is_outside=True)
     try:
         for check in analysis.checks:
             outcome = _made(check, release, outside, address, names, context)

@@ -191,6 +191,14 @@ def test_a_prometheus_that_is_gone_is_asked_a_few_times_only(context: StepContex
     assert "does not answer" in str(error)
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "0xA9FEA9FE", "169.254.43518"])
+def test_no_spelling_of_a_link_local_address_is_asked(context: StepContext, host: str) -> None:
+    """G7: where a cloud hands out the machine's credentials, whoever allowed that name."""
+    error = red(context, "http://127.0.0.1:1", analyses.prometheus(f"http://{host}"))
+    assert isinstance(error, AnalysisUnclear)
+    assert "nothing is asked: 169.254.169.254" in str(error)
+
+
 @contextmanager
 def dripping() -> Iterator[str]:
     """A server that begins an answer and sends it byte by byte, without an end."""
