@@ -16,7 +16,7 @@ from blocks.platforms import (
     kubernetes_rights,
 )
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_access import Access
+from blocks.platforms.kubernetes_access import Access, kept
 from blocks.platforms.kubernetes_api import ApiRefused, path_of
 from blocks.platforms.kubernetes_canary import ForwardCanary
 from blocks.platforms.kubernetes_fence import Writer
@@ -68,6 +68,9 @@ class KubernetesPlatform:
     bundles: Bundles | None = None
     helm: str = "helm"
     installs_charts: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "access", kept(self.access))
 
     def reading(self, bundles: Bundles) -> "KubernetesPlatform":
         """See ReadsManifests."""

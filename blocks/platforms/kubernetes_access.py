@@ -3,6 +3,8 @@ credentials that it had were refused.
 """
 
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,37 @@ from slipway.errors import BadInput
 
 Access = Callable[[], client.ApiClient]
 DEFAULT_KUBECONFIG = Path("~/.kube/config")
+KEPT_SECONDS = 60.0
+
+
+class Kept:
+    """A way to a cluster that gives the same client for a minute.
+
+    The steps of a release follow each other closely: they need not shake hands with the API server
+    one by one.
+    """
+
+    def __init__(self, access: Access, clock: Callable[[], float] = time.monotonic) -> None:
+        self.opens = access
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._client: client.ApiClient | None = None
+        self._opened = 0.0
+
+    def __call__(self) -> client.ApiClient:
+        with self._lock:
+            if self._client is None or self._clock() - self._opened >= KEPT_SECONDS:
+                self._client, self._opened = self.opens(), self._clock()
+            return self._client
+
+    def forget(self) -> None:
+        """Its credentials were refused: the next one is opened anew."""
+        with self._lock:
+            self._client = None
+
+
+def kept(access: Access) -> Kept:
+    return access if isinstance(access, Kept) else Kept(access)
 
 
 def by_settings(kubeconfig: Path | None, context: str | None) -> Access:

@@ -34,20 +34,13 @@ def analyse(
         return {}
     if port is None:
         raise BadInput(f"service {spec.front} of {spec.target} has no port to be measured at")
-    clusters: list[Cluster] = []
     hosts = each_second(pods or (lambda: sorted(ready_front(place, place.read()))))
 
     def transport() -> Tunnels:
-        # A client is changed while a forward is opened, so it is this transport's alone.
-        clusters.append(place.cluster.apart())
-        return Tunnels(partial(_dial, clusters[-1], place.namespace, port), hosts)
+        return Tunnels(partial(_dial, place.cluster, place.namespace, port), hosts)
 
-    try:
-        names = run.names_of(spec)
-        return run.analyse(spec.analysis, f"http://{spec.front}", context, names, transport)
-    finally:
-        for cluster in clusters:
-            cluster.close()
+    names = run.names_of(spec)
+    return run.analyse(spec.analysis, f"http://{spec.front}", context, names, transport)
 
 
 def each_second(read: Callable[[], Sequence[str]]) -> Callable[[], Sequence[str]]:

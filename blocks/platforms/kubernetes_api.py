@@ -5,18 +5,21 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import urllib3
 from kubernetes.client import ApiClient, ApiException
 
-from blocks.platforms.kubernetes_access import Access
+from blocks.platforms.kubernetes_access import Access, Kept
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, SlipwayError, StepFailed, Unreachable
 
+T = TypeVar("T")
 SECONDS = 30
+AT_ONCE = 4
 PAUSES = (0.2, 0.5, 1.0, 2.0)
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -56,6 +59,15 @@ def path_of(kind: str, namespace: str, name: str = "") -> str:
     prefix, plural, is_namespaced = KINDS[kind]
     place = f"/namespaces/{namespace}" if is_namespaced else ""
     return f"{prefix}{place}/{plural}" + (f"/{name}" if name else "")
+
+
+def together(acts: Iterable[Callable[[], T]]) -> list[T]:
+    """What each returned, in order; a few wait for the server at once.
+
+    Raises what the first of those that failed raised, once all have ended.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return [future.result() for future in [pool.submit(act) for act in acts]]
 
 
 def path_for(made: JsonObject) -> str:
@@ -105,13 +117,13 @@ class Cluster:
         return self._client
 
     def close(self) -> None:
-        if self._client:
-            self._client.close()
-            self._client = None
+        self._client = None
 
-    def apart(self) -> "Cluster":
-        """The same cluster by a client of its own."""
-        return Cluster(self.access, self.patience, self.check)
+    def renew(self) -> None:
+        """Go on with a client that is opened anew."""
+        if isinstance(self.access, Kept):
+            self.access.forget()
+        self.close()
 
     def get(self, path: str, **query: str | int) -> JsonObject:
         return self.call("GET", path, query=query)
@@ -185,7 +197,7 @@ class Cluster:
     ) -> str:
         status, text = self._send(method, path, body, content, query)
         if status == 401:
-            self.close()
+            self.renew()
             status, text = self._send(method, path, body, content, query)
         if 200 <= status < 300:
             return text

@@ -8,6 +8,7 @@ lease, or its touch makes the write fail. docs/kubernetes-platform.md tells what
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import (
@@ -18,6 +19,7 @@ from blocks.platforms.kubernetes_api import (
     path_for,
     path_of,
     refusal,
+    together,
 )
 from blocks.platforms.kubernetes_owners import (
     by_controllers,
@@ -74,7 +76,9 @@ class Writer:
     def refuse_stale(self) -> None:
         """Raises Superseded where the lease carries a greater token."""
         self.cluster.check()
-        found = self.cluster.find(self._lease_path)
+        self._refuse_greater(self.cluster.find(self._lease_path))
+
+    def _refuse_greater(self, found: JsonObject | None) -> None:
         if token_of(found) > self.token:
             raise Superseded(
                 f"{self.target}: a newer holder took over; the cluster refuses this one",
@@ -91,7 +95,7 @@ class Writer:
         """
         for _ in range(ATTEMPTS):
             found = self.cluster.find(self._lease_path)
-            self.refuse_stale()
+            self._refuse_greater(found)
             if found and token_of(found) == self.token:
                 return False
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -104,12 +108,19 @@ class Writer:
         """Shut out every older holder; the names of what was touched."""
         self.take_lease()
         labels = names.owned_selector(self.target)
-        return [
-            f"{resource.kind}/{made['metadata']['name']}"
-            for resource in with_recorded(self.cluster, self.target, self.namespace, FENCED)
-            for made in resource.list(self.cluster, self.namespace, labels)
+        resources = with_recorded(self.cluster, self.target, self.namespace, FENCED)
+        listed = together(partial(r.list, self.cluster, self.namespace, labels) for r in resources)
+        older = [
+            (made, resource.path(self.namespace, made["metadata"]["name"]))
+            for resource, found in zip(resources, listed, strict=True)
+            for made in found
             if token_of(made) < self.token
-            and self.touch(made, resource.path(self.namespace, made["metadata"]["name"]))
+        ]
+        touched = together(partial(self.touch, *one) for one in older)
+        return [
+            f"{made['kind']}/{made['metadata']['name']}"
+            for (made, _), latest in zip(older, touched, strict=True)
+            if latest
         ]
 
     def touch(self, found: JsonObject, path: str) -> JsonObject | None:

@@ -1,7 +1,7 @@
-"""One HTTP request to a pod through a port-forward of the API server, which is ended after it."""
+"""HTTP requests to a pod through a port-forward of the API server, which is ended after them."""
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -29,21 +29,45 @@ class Answer:
         return f"{self.status}: {self.text}" if self.status else self.text
 
 
-def http_get(cluster: Cluster, namespace: str, pod: str, port: int, path: str) -> Answer:
-    """GET from the pod's port. Never raises: what went wrong is the answer.
+def http_get(
+    cluster: Cluster, namespace: str, pod: str, port: int, paths: Sequence[str]
+) -> list[Answer]:
+    """GET each path from the pod's port, through as few forwards as the app lets us.
 
-    Args:
-        cluster: of this caller alone; the client is changed while a forward is opened.
+    Never raises: what went wrong is the last answer.
     """
-    try:
-        with forwarded(cluster, namespace, pod, port) as connection:
-            connection.request("GET", path, headers={"Host": pod, "Connection": "close"})
+    answers: list[Answer] = []
+    while len(answers) < len(paths):
+        left = paths[len(answers) :]
+        try:
+            with forwarded(cluster, namespace, pod, port) as connection:
+                answers.extend(asked(connection, pod, left))
+        except (ApiException, WebSocketException, HTTPException, OSError) as error:
+            reason = error.reason if isinstance(error, ApiException) else error
+            text = f"no answer from {pod}:{port}: {type(error).__name__} {reason}"
+            return [*answers, Answer(0, text[:200])]
+    return answers
+
+
+def asked(connection: HTTPConnection, pod: str, paths: Sequence[str]) -> Iterator[Answer]:
+    """Answers of one connection, until the app ends it; at least one.
+
+    Raises:
+        HTTPException, OSError: there was none.
+    """
+    for number, path in enumerate(paths):
+        wanted = "close" if path == paths[-1] else "keep-alive"
+        try:
+            connection.request("GET", path, headers={"Host": pod, "Connection": wanted})
             response = connection.getresponse()
             text = response.read(2000).decode(errors="replace").strip()
-            return Answer(response.status, text[:200])
-    except (ApiException, WebSocketException, HTTPException, OSError) as error:
-        reason = error.reason if isinstance(error, ApiException) else error
-        return Answer(0, f"no answer from {pod}:{port}: {type(error).__name__} {reason}"[:200])
+        except (HTTPException, OSError):
+            if number == 0:
+                raise
+            return
+        yield Answer(response.status, text[:200])
+        if response.will_close or not response.isclosed():
+            return
 
 
 @contextmanager
@@ -55,6 +79,7 @@ def forwarded(cluster: Cluster, namespace: str, pod: str, port: int) -> Iterator
         stream.settimeout(SECONDS)
         connection = HTTPConnection("localhost", port, timeout=SECONDS)
         connection.sock = cast(Any, stream)
+        connection.auto_open = 0
         yield connection
     finally:
         forward.close()

@@ -74,21 +74,18 @@ def _asked(place: ChartPlace, wake: Wake) -> int:
     window = spec.health.bake_millis / 1000
     pause = min(max(window / (spec.health.hits + 1), 0.05), 1.0)
     patience, hits = Patience(BAKING_CRASHES, restarts(state.pods)), Hits(spec.health.hits)
-    plain = Place(place.cluster.apart(), spec)
-    try:
-        while True:
-            refuse_bad(place, state, patience)
-            answer = ask_next(plain, state, hits.total)
-            hits.count(answer.status in spec.health.expect)
-            elapsed = time.monotonic() - started
-            if elapsed >= window and hits.good >= hits.wanted:
-                return hits.total
-            if hits.missed >= MISSES or elapsed > window + EXTRA_SECONDS:
-                raise not_verified(place, state, answer, hits)
-            wake.wait(pause)
-            state = place.read()
-    finally:
-        plain.cluster.close()
+    plain = Place(place.cluster, spec)
+    while True:
+        refuse_bad(place, state, patience)
+        answer = ask_next(plain, state, hits.total)
+        hits.count(answer.status in spec.health.expect)
+        elapsed = time.monotonic() - started
+        if elapsed >= window and hits.good >= hits.wanted:
+            return hits.total
+        if hits.missed >= MISSES or elapsed > window + EXTRA_SECONDS:
+            raise not_verified(place, state, answer, hits)
+        wake.wait(pause)
+        state = place.read()
 
 
 def prove_digests(place: ChartPlace, state: State) -> dict[str, str]:

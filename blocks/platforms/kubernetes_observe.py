@@ -4,9 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_api import Cluster
+from blocks.platforms.kubernetes_api import Cluster, together
 from blocks.platforms.kubernetes_fields import observed_fields, with_objects
 from blocks.platforms.kubernetes_manifest_fields import fields_of
 from blocks.platforms.kubernetes_manifests import SETTLING, manifests_of
@@ -49,12 +50,12 @@ class Seen:
 def see(cluster: Cluster, target: Target, namespace: str) -> Seen:
     """Read everything of the target but its secrets."""
     labels = names.target_selector(target)
-    kinds = ("Deployment", "Service", "ConfigMap", "Pod")
-    deployments, services, configs, pods = (
-        tuple(cluster.list(kind, namespace, labels)) for kind in kinds
+    kinds = dict.fromkeys(("Deployment", "Service", "ConfigMap", "Pod"), labels)
+    every_kind = {**kinds, KIND: "", "Ingress": names.owned_selector(target)}
+    listed = together(
+        partial(cluster.list, kind, namespace, selector) for kind, selector in every_kind.items()
     )
-    scalers = tuple(cluster.list(KIND, namespace))
-    ingresses = tuple(cluster.list("Ingress", namespace, names.owned_selector(target)))
+    deployments, services, configs, pods, scalers, ingresses = map(tuple, listed)
     seen = Seen(deployments, services, configs, pods, {}, scalers, ingresses)
     return with_applied(cluster, seen, target, namespace) if seen.records else seen
 

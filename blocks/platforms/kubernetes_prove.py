@@ -1,10 +1,19 @@
 """Proving that a release could be carried out now, before anything is changed."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_addresses import certificate_facts
-from blocks.platforms.kubernetes_api import APPLY, ApiRefused, Cluster, path_for, path_of, refusal
+from blocks.platforms.kubernetes_api import (
+    APPLY,
+    ApiRefused,
+    Cluster,
+    path_for,
+    path_of,
+    refusal,
+    together,
+)
 from blocks.platforms.kubernetes_fields import spec_fields
 from blocks.platforms.kubernetes_manifests import Manifests
 from blocks.platforms.kubernetes_observe import observation, own, see
@@ -165,10 +174,13 @@ def dry_run(cluster: Cluster, spec: ReleaseSpec, *, take_over: bool = False) -> 
     """
     made = every_object(spec, "")
     refuse_foreign_scaling(cluster.list(KIND, names.namespace_of(spec)), made)
-    for wanted in made:
+
+    def judged(wanted: JsonObject) -> None:
         path = path_for(wanted)
         if wanted["kind"] != HOOK_KIND or cluster.find(path) is None:
             judge(cluster, spec, wanted, path, take_over=take_over)
+
+    together(partial(judged, wanted) for wanted in made)
     return [f"the cluster accepts all {len(made)} objects of release {spec.id}"]
 
 

@@ -1,9 +1,10 @@
 """Removing what no kept release needs. Config and secrets of a rollback target stay."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_api import Cluster, path_of
+from blocks.platforms.kubernetes_api import Cluster, path_of, together
 from blocks.platforms.kubernetes_fence import FENCED, Writer
 from blocks.platforms.kubernetes_manifests import SETTLING, Manifests
 from blocks.platforms.kubernetes_observe import is_canary, release_of
@@ -37,10 +38,12 @@ def find_surplus(
     """Read the cluster and tell what may go, each with its path."""
     labels = names.owned_selector(target)
     kinds = [*FENCED, *(() if keep else ("ServiceAccount",))]
+    resources = with_recorded(cluster, target, namespace, kinds)
+    listed = together(partial(r.list, cluster, namespace, labels) for r in resources)
     return [
         (resource.path(namespace, made["metadata"]["name"]), made)
-        for resource in with_recorded(cluster, target, namespace, kinds)
-        for made in surplus(resource.list(cluster, namespace, labels), keep, manifests)
+        for resource, found in zip(resources, listed, strict=True)
+        for made in surplus(found, keep, manifests)
     ]
 
 

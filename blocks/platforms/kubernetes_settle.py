@@ -3,9 +3,10 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_api import Cluster
+from blocks.platforms.kubernetes_api import Cluster, together
 from blocks.platforms.kubernetes_evidence import event_line, of_object, of_pod
 from blocks.platforms.kubernetes_judge import (
     Patience,
@@ -66,19 +67,19 @@ class Place:
             StepFailed: a workload is gone.
         """
         labels, wanted = names.target_selector(self.spec.target), self.workloads
-        kinds = sorted({kind for kind, _ in wanted})
-        listed = [
-            made for kind in kinds for made in self.cluster.list(kind, self.namespace, labels)
-        ]
-        found = {(made["kind"], made["metadata"]["name"]): made for made in listed}
+        kinds = {**dict.fromkeys({kind for kind, _ in wanted}, labels), "Pod": labels, "Event": ""}
+        read = together(
+            partial(self.cluster.list, kind, self.namespace, kinds[kind]) for kind in kinds
+        )
+        *workloads, pods, events = read
+        found = {(m["kind"], m["metadata"]["name"]): m for listed in workloads for m in listed}
         for kind, name in wanted:
             if (kind, name) not in found:
                 raise StepFailed(f"{kind} {name} is gone: somebody removed it")
-        pods = self.cluster.list("Pod", self.namespace, labels)
         return State(
             tuple(found[one] for one in wanted),
             tuple(pod for pod in pods if not is_of_job(pod)),
-            tuple(self.cluster.list("Event", self.namespace)),
+            tuple(events),
         )
 
     def failure(self, problem: Problem) -> StepFailed:

@@ -15,7 +15,7 @@ from blocks.platforms import (
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_addresses import certificate_facts, reachable
-from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal
+from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal, together
 from blocks.platforms.kubernetes_fence import Writer, Written
 from blocks.platforms.kubernetes_preview import try_out
 from blocks.platforms.kubernetes_prove import ProveImage
@@ -131,15 +131,20 @@ class Forward:
 
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         place = names.namespace_of(self.spec)
-        facts = [
-            version_fact(cluster, self.counted()),
-            *kubernetes_rights.permission_facts(cluster, place),
-            *(self.settings.image(service.image) for service in self.spec.services),
-            *certificate_facts(cluster, self.spec),
-            *room_facts(cluster, place, self.counted(), self._starts(cluster)),
-            *kubernetes_prove.dry_run(cluster, self.spec, take_over=self.previous is None),
-        ]
-        return {"facts": facts}
+        images = [service.image for service in self.spec.services]
+        found = together(
+            (
+                lambda: [version_fact(cluster, self.counted())],
+                lambda: kubernetes_rights.permission_facts(cluster, place),
+                lambda: [self.settings.image(image) for image in images],
+                lambda: list(certificate_facts(cluster, self.spec)),
+                lambda: list(room_facts(cluster, place, self.counted(), self._starts(cluster))),
+                lambda: kubernetes_prove.dry_run(
+                    cluster, self.spec, take_over=self.previous is None
+                ),
+            )
+        )
+        return {"facts": [fact for facts in found for fact in facts]}
 
     def versions_written(self, cluster: Cluster, context: StepContext) -> JsonObject:
         writer = self._writer(cluster, context)

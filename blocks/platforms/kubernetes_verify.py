@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import path_of
@@ -20,7 +20,7 @@ from blocks.platforms.kubernetes_judge import (
 from blocks.platforms.kubernetes_observe import is_ready, observation, own, ready_behind, see
 from blocks.platforms.kubernetes_owners import other_managers
 from blocks.platforms.kubernetes_settle import Place
-from blocks.platforms.kubernetes_watch import waking
+from blocks.platforms.kubernetes_watch import WATCHED, waking
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, VerificationFailed
 from slipway.plan import difference
@@ -32,6 +32,8 @@ MISSES = 3
 EXTRA_SECONDS = 10
 ROUTE_SECONDS = 15
 ROUTE_PAUSE_SECONDS = 0.2
+# Where the pods are looked at more often than this, a watch tells nothing sooner.
+WATCHING_SECONDS = 0.25
 SLICE_LABEL = "kubernetes.io/service-name"
 
 
@@ -57,8 +59,8 @@ def bake(place: Place, context: StepContext) -> JsonObject:
         VerificationFailed: a wrong digest, traffic elsewhere, bad answers, an edit by hand.
         CrashLoop, OutOfMemory, ProbeFailed: a container failed during the window.
     """
-    seen = tried(place, context, place.spec.health.bake_millis)
-    prove_routes(place, place.read())
+    seen, latest = looked_at(place, context, place.spec.health.bake_millis)
+    prove_routes(place, latest)
     prove_fields(place)
     return seen
 
@@ -72,13 +74,21 @@ def tried(place: Place, context: StepContext, millis: int, service: str = "") ->
     Raises:
         VerificationFailed, CrashLoop, OutOfMemory, ProbeFailed: as `bake`, fields aside.
     """
+    return looked_at(place, context, millis, service)[0]
+
+
+def looked_at(
+    place: Place, context: StepContext, millis: int, service: str = ""
+) -> tuple[JsonObject, State]:
+    """As `tried`, and the state after it."""
     state = place.read()
     patience = Patience(BAKING_CRASHES, restarts(state.pods))
     digests = prove_digests(place, state)
     addresses = await_routes(place, context, service)
     hits = answering(place, context, patience, millis / 1000)
-    refuse_bad(place, place.read(), patience)
-    return {"digests": digests, "addresses": addresses, "hits": hits.total}
+    latest = place.read()
+    refuse_bad(place, latest, patience)
+    return {"digests": digests, "addresses": addresses, "hits": hits.total}, latest
 
 
 def answering(place: Place, context: StepContext, patience: Patience, window: float) -> Hits:
@@ -89,23 +99,20 @@ def answering(place: Place, context: StepContext, patience: Patience, window: fl
     """
     spec, started = place.spec, time.monotonic()
     pause = min(max(window / (spec.health.hits + 1), 0.05), 1.0)
-    hits, state = Hits(spec.health.hits), place.read()
-    asked = place.cluster.apart()
-    try:
-        with waking(place.cluster, place.namespace, context) as wake:
-            while True:
-                refuse_bad(place, state, patience)
-                answer = ask_next(replace(place, cluster=asked), state, hits.total)
-                hits.count(answer.status in spec.health.expect)
-                elapsed = time.monotonic() - started
-                if elapsed >= window and hits.good >= hits.wanted:
-                    return hits
-                if hits.missed >= MISSES or elapsed > window + EXTRA_SECONDS:
-                    raise not_verified(place, state, answer, hits)
-                wake.wait(pause)
-                state = place.read()
-    finally:
-        asked.close()
+    hits = Hits(spec.health.hits)
+    watched = WATCHED if pause >= WATCHING_SECONDS else ()
+    with waking(place.cluster, place.namespace, context, watched) as wake:
+        while True:
+            state = place.read()
+            refuse_bad(place, state, patience)
+            answer = ask_next(place, state, hits.total)
+            hits.count(answer.status in spec.health.expect)
+            elapsed = time.monotonic() - started
+            if elapsed >= window and hits.good >= hits.wanted:
+                return hits
+            if hits.missed >= MISSES or elapsed > window + EXTRA_SECONDS:
+                raise not_verified(place, state, answer, hits)
+            wake.wait(pause)
 
 
 def refuse_bad(place: Place, state: State, patience: Patience) -> None:
@@ -250,12 +257,12 @@ def ask_next(place: Place, state: State, turn: int) -> Answer:
     pods = sorted(ready_front(place, state))
     if not pods or port is None:
         return Answer(0, "no pod of the release is ready")
-    answer = Answer(0, "nothing was asked")
-    for path in dict.fromkeys((spec.health.path, spec.health.ready)):
-        answer = http_get(place.cluster, place.namespace, pods[turn % len(pods)], port, path)
+    paths = tuple(dict.fromkeys((spec.health.path, spec.health.ready)))
+    answers = http_get(place.cluster, place.namespace, pods[turn % len(pods)], port, paths)
+    for path, answer in zip(paths, answers, strict=False):
         if answer.status not in spec.health.expect:
             return Answer(answer.status, f"{answer.text} at {path}")
-    return answer
+    return answers[-1]
 
 
 def not_verified(place: Place, state: State, answer: Answer, hits: Hits) -> VerificationFailed:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from blocks.platforms.kubernetes_access import new_configuration
-from blocks.platforms.kubernetes_api import ApiRefused, Cluster
+from blocks.platforms.kubernetes_access import KEPT_SECONDS, Kept, new_configuration
+from blocks.platforms.kubernetes_api import ApiRefused, Cluster, together
 from slipway.errors import Superseded, Unreachable
 from tests.fakes.serving import served_by
 
@@ -74,6 +74,31 @@ def test_a_refused_token_is_renewed_once() -> None:
     with cluster(ended) as api, pytest.raises(ApiRefused, match="401"):
         api.get("/x")
     assert len(ended.asked) == 2
+
+
+def test_a_kept_client_is_renewed_after_a_refusal_and_after_a_minute() -> None:
+    """H2: steps share one; credentials that were refused or grew old are not used again."""
+    now = [0.0]
+    answers = Answers((401, {}), (200, FINE))
+    with cluster(answers) as api:
+        ways = Kept(api.access, lambda: now[0])
+        first, second = Cluster(ways), Cluster(ways)
+        assert first.client is second.client
+        assert first.get("/x") == FINE
+        assert ways() is first.client is not second.client
+        now[0] = KEPT_SECONDS
+        assert ways() is not first.client
+    assert answers.asked == ["/x Bearer token-1", "/x Bearer token-2"]
+
+
+def test_calls_at_once_answer_in_order_and_fail_by_the_first() -> None:
+    assert together([lambda: 1, lambda: 2]) == [1, 2]
+
+    def fail(name: str) -> int:
+        raise ValueError(name)
+
+    with pytest.raises(ValueError, match="one"):
+        together([lambda: 1, lambda: fail("one"), lambda: fail("two")])
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -11,6 +11,7 @@ from prefect_aws import AwsCredentials
 from pydantic import SecretStr
 
 from blocks.platforms import kubernetes_eks
+from blocks.platforms.kubernetes_access import Kept
 from blocks.platforms.kubernetes_block import KubernetesCluster
 from blocks.platforms.kubernetes_eks import PREFIX, RENEW_SECONDS, Token, by_iam, reach
 from slipway.errors import AccessDenied, BadInput
@@ -93,10 +94,17 @@ def test_a_cluster_that_eks_does_not_give_is_named(
     assert "quotes" not in str(caught.value)
 
 
+def opens(block: KubernetesCluster) -> str:
+    """The name of the way that the block's platform keeps."""
+    access = block.platform().access
+    assert isinstance(access, Kept)
+    return access.opens.__qualname__
+
+
 def test_a_saved_block_leads_to_eks_where_it_names_a_cluster() -> None:
     aws = AwsCredentials(aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key=SecretStr(KEY))
     block = KubernetesCluster(eks_cluster="prod", aws=aws, region=REGION)
-    assert "by_iam" in block.platform().access.__qualname__
+    assert "by_iam" in opens(block)
     with pytest.raises(BadInput, match="no AWS region"):
         KubernetesCluster(eks_cluster="prod", aws=aws).platform()
-    assert "by_settings" in KubernetesCluster().platform().access.__qualname__
+    assert "by_settings" in opens(KubernetesCluster())
