@@ -37,7 +37,13 @@ from slipway.opening import (
 )
 from slipway.plan import Plan, make_plan, refuse_stale
 from slipway.platform import Stage, Step, StepContext
-from slipway.recovery import NextAction, finished_outcome, last_verified, next_action
+from slipway.recovery import (
+    NextAction,
+    finished_outcome,
+    is_untouched,
+    last_verified,
+    next_action,
+)
 
 JOIN_SECONDS = 0.5
 
@@ -92,6 +98,7 @@ class Engine:
 
         Raises:
             NoRollbackTarget: nothing was changed.
+            Refused: as for a missing permission; nothing was changed, and the claim is closed.
             RestoreFailed: neither the target nor an older good release could be verified.
         """
         await self._recover_abandoned(rollback=True)
@@ -160,7 +167,9 @@ class Engine:
                 await self._fence(execution)
                 await execution.take([self._prove(order, plan, previous)])
             except Refused as refusal:
-                await self._close_refused(execution, previous, refusal)
+                await self._close_refused(
+                    execution, previous.spec.id if previous else None, refusal
+                )
                 raise
             except Superseded:
                 raise
@@ -182,11 +191,31 @@ class Engine:
         return await execution.finish(Outcome.RELEASED, verified)
 
     async def _close_refused(
-        self, execution: Execution, previous: GoodRelease | None, refusal: Refused
+        self, execution: Execution, still: str | None, refusal: Refused
     ) -> None:
+        """
+        Args:
+            still: spec id that serves on.
+        """
         explanation = explain(refusal, str(execution.stage), execution.target)
-        still = previous.spec.id if previous else None
         await execution.finish(Outcome.REFUSED, None, explanation, still_serving=still)
+
+    async def _turn_back(self, execution: Execution, error: Exception) -> Result:
+        """After a rollback or a drill failed; one that was refused its first act leaves no claim.
+
+        Where only its own target is lost, an older release may still be reached.
+
+        Raises:
+            Refused: the target still is as the last closed claim left it.
+            ReleaseFailed, RestoreFailed, Superseded: see `Execution.restore`.
+        """
+        claim, records = execution.claim, self.tools.ledger.records()
+        if not isinstance(error, Refused) or isinstance(error, WayBackMissing):
+            return await execution.restore(error)
+        if is_untouched(self.tools.platform, claim, records):
+            await self._close_refused(execution, claim.body["previous"], error)
+            raise error
+        return await execution.restore(error)
 
     def _prove(self, order: Order, plan: Plan, previous: GoodRelease | None) -> Step:
         """The step that refuses a stale plan and a way back that does not exist."""
@@ -220,7 +249,7 @@ class Engine:
         except Superseded:
             raise
         except Exception as error:  # noqa: BLE001 - an older good release is tried
-            return await execution.restore(error)
+            return await self._turn_back(execution, error)
         if candidate := execution.claim.body.get("leaving_candidate"):
             execution.quarantine(candidate, f"rolled back: {execution.claim.body['reason']}")
         return await execution.finish(
@@ -243,7 +272,7 @@ class Engine:
         except Superseded:
             raise
         except Exception as error:  # noqa: BLE001 - a drill ends on the original
-            return await execution.restore(error)
+            return await self._turn_back(execution, error)
         body = {
             "from": origin.spec.id if origin else None,
             "to": older.spec.id,

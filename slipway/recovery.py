@@ -7,9 +7,11 @@ deploy or drill           RESTORE  return to what served before
 
 from enum import StrEnum
 
-from slipway.claim import Goal, OpenClaim
-from slipway.history import Outcome
+from slipway.claim import Goal, OpenClaim, open_claim
+from slipway.errors import SlipwayError
+from slipway.history import Outcome, serving_release
 from slipway.ledger import Kind, Record
+from slipway.platform import Platform, Stage
 
 
 class NextAction(StrEnum):
@@ -32,6 +34,32 @@ def next_action(claim: OpenClaim, records: list[Record]) -> NextAction:
     if claim.goal is Goal.ROLLBACK and not failed:
         return NextAction.RESUME
     return NextAction.RESTORE
+
+
+def is_untouched(platform: Platform, claim: OpenClaim, records: list[Record]) -> bool:
+    """Whether what served before the claim still runs as it did; what cannot be told is no.
+
+    A claim that it outranked may have changed the target, whatever this one did.
+    """
+    earlier = records[: claim.opened - 1]
+    before = serving_release(earlier)
+    if before is None or open_claim(earlier):
+        return False
+    if not has_acted(claim, records):
+        return True
+    try:
+        found = platform.observe(before.spec.target)
+        return dict(found.fields) == platform.render(before.spec)
+    except SlipwayError:
+        return False
+
+
+def has_acted(claim: OpenClaim, records: list[Record]) -> bool:
+    """Whether a holder of the claim began more than shutting older ones out."""
+    return any(
+        record.kind is Kind.INTENT and record.body["stage"] != Stage.CLAIM
+        for record in records[claim.opened :]
+    )
 
 
 def last_verified(claim: OpenClaim, records: list[Record]) -> Record:

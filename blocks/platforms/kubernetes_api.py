@@ -263,7 +263,14 @@ def _status(text: str) -> JsonObject:
 
 def refusal(doing: str, error: ApiRefused) -> SlipwayError:
     """What the server refused, as one of our errors."""
-    if error.status in (401, 403) and "exceeded quota" not in error.message:
+    if error.status == 401:
+        return StepFailed(
+            f"{doing}: the cluster does not accept the credential any more",
+            found=error.message,
+            next_step="renew it where it comes from: the kubeconfig, the block or the account",
+            cause=Cause.PERMISSION,
+        )
+    if error.status == 403 and "exceeded quota" not in error.message:
         cause = Cause.PERMISSION if is_rbac(error.message) else Cause.POLICY
         return StepFailed(
             f"{doing}: the cluster denied it",
@@ -271,7 +278,7 @@ def refusal(doing: str, error: ApiRefused) -> SlipwayError:
             next_step="give the deployer's account that permission"
             if cause is Cause.PERMISSION
             else "satisfy the cluster's admission policy, or change it",
-            cause=cause if error.status == 403 else Cause.PERMISSION,
+            cause=cause,
         )
     cause = Cause.QUOTA if "exceeded quota" in error.message else Cause.CONFLICT
     if error.status in (400, 422):

@@ -1,15 +1,19 @@
 """Releases by the shipped account, in the shipped namespace, under the shipped policies."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from blocks.platforms.kubernetes_access import by_settings
+from blocks.platforms.kubernetes_api import ApiRefused, refusal
+from blocks.platforms.kubernetes_api import Cluster as Api
 from slipway.appfile_objects import Autoscale, Ingress
-from slipway.errors import SlipwayError
+from slipway.errors import Cause, SlipwayError
 from slipway.release import SmokeSpec, Target
-from tests.rig.kubernetes_rig import Cluster
+from tests.rig.kubernetes_rig import Cluster, KubectlFailed
 from tests.rig.kubernetes_site import Site
 from tests.rig.kubernetes_world import KubernetesWorld, asking
 
@@ -78,3 +82,40 @@ def test_another_environments_namespace_is_out_of_reach(world: KubernetesWorld, 
     with pytest.raises(SlipwayError) as caught:
         elsewhere.deploy(elsewhere.spec("one"))
     assert "orbidden" in str(caught.value) + str(caught.value.found) + str(caught.value.evidence)
+
+
+def test_a_token_that_ended_is_read_anew_once_and_then_told(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """H2: a client that was open meanwhile goes on by what the kubeconfig says now."""
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]
+    first = cluster.limited_kubeconfig(namespace, rules, tmp_path)
+    second = cluster.limited_kubeconfig(namespace, rules, tmp_path)
+    api = Api(by_settings(first, None))
+    try:
+        assert api.list("Pod", namespace) == []
+        cluster.kubectl("delete", "serviceaccount", first.stem, namespace=namespace)
+        await_refused(cluster, first)
+        first.write_text(second.read_text())
+        assert api.list("Pod", namespace) == []
+        first.write_text(second.read_text().replace('"token": "', '"token": "x'))
+        api.close()
+        with pytest.raises(ApiRefused, match="401") as caught:
+            api.list("Pod", namespace)
+    finally:
+        api.close()
+    told = refusal("listing pods", caught.value)
+    assert told.cause is Cause.PERMISSION
+    assert "does not accept the credential any more" in str(told)
+
+
+def await_refused(cluster: Cluster, kubeconfig: Path) -> None:
+    """The API server remembers a good token for some seconds."""
+    limited, until = replace(cluster, kubeconfig=kubeconfig), time.monotonic() + 90
+    while time.monotonic() < until:
+        try:
+            limited.kubectl("auth", "whoami")
+        except KubectlFailed:
+            return
+        time.sleep(0.5)
+    raise AssertionError("the token of a deleted account is still accepted")
