@@ -11,7 +11,7 @@ from functools import cached_property
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 
-from blocks.evidence import supply_facts
+from blocks.evidence import build_time, supply_evidence
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials, Transport
 from blocks.secrets.chosen import open_store
@@ -28,7 +28,7 @@ from slipway.claim import open_claim
 from slipway.directory_store import DirectoryStore
 from slipway.dsse import deployer_keys
 from slipway.engine import Engine
-from slipway.errors import ImageMissing, Refused, Unreachable
+from slipway.errors import BadInput, ImageMissing, Refused, Unreachable
 from slipway.execution import Perform, Tools, directly
 from slipway.gatekeeper import Gatekeeper
 from slipway.history import good_releases, serving_release
@@ -36,7 +36,7 @@ from slipway.interruption import Interruption
 from slipway.journal import Observer, no_observer
 from slipway.ledger import Kind, Ledger, LedgerStore, Record
 from slipway.names import parse_reference
-from slipway.opening import Order
+from slipway.opening import Admitted, Order
 from slipway.plan import Plan
 from slipway.platform import HasNamespaces, Platform, Stage
 from slipway.receipt import ReceiptDemand, Receipts
@@ -118,6 +118,17 @@ class Installation:
             ) from error
         finally:
             registry.close()
+
+    def build_time(self, reference: str) -> str | None:
+        """When a candidate's signed build began; None where nothing trusted says so any more.
+
+        Raises:
+            Unreachable: the registry or the trusted keys cannot be read.
+        """
+        try:
+            return build_time(self.candidate(reference), self.registry, self.settings)
+        except (Refused, BadInput):
+            return None
 
     def secrets(self, target: Target) -> SecretStore:
         """Where the target's runtime secrets live, as SLIPWAY_SECRETS chooses.
@@ -245,10 +256,13 @@ class Release:
             self.target, self.place.platform, self.door, self.place.namespace
         )
         demand = ReceiptDemand(self.installation.store, self.installation.receipt_keys)
-        admission = Admission(self.ledger, self.place.after, self._supply, demand)
+        built = self.installation.build_time
+        admission = Admission(self.ledger, self.place.after, self._supply, demand, built)
         return Engine(tools, admit=admission, gate=gate or self.gatekeeper)
 
-    def order(self, *, key: str | None = None, again: bool = False) -> Order:
+    def order(
+        self, *, key: str | None = None, again: bool = False, allow_downgrade: bool = False
+    ) -> Order:
         """What is asked of the engine, with the versions of the secrets as they are now.
 
         Raises:
@@ -271,15 +285,18 @@ class Release:
             requested_by=self.requested_by,
             key=key,
             again=again,
+            allow_downgrade=allow_downgrade,
         )
 
-    def _supply(self, order: Order) -> list[str]:
+    def _supply(self, order: Order) -> Admitted:
         installation = self.installation
         elsewhere = DirectoryStore(installation.settings.checkpoint_folder)
         held = hold_to_checkpoint(self.ledger, elsewhere, installation.receipt_keys())
         today = self.ledger.clock().date()
-        proved = supply_facts(self.candidate, installation.registry, installation.settings, today)
-        return held + proved + self._formats(order)
+        settings = installation.settings
+        evidence = supply_evidence(self.candidate, installation.registry, settings, today)
+        facts = [*held, *evidence.facts, *self._formats(order)]
+        return Admitted(facts=tuple(facts), built=evidence.began)
 
     def _formats(self, order: Order) -> list[str]:
         release = serving_release(self.ledger.records())

@@ -6,20 +6,20 @@ from datetime import date
 
 from blocks.registries.oci import Registry
 from slipway.attachment import attachment_tag, read_attachment
-from slipway.attestation import Expectations, verify_attestations
+from slipway.attestation import Evidence, Expectations, build_began, verify_attestations
 from slipway.candidate import Candidate
 from slipway.dsse import public_keys
 from slipway.errors import ImageMissing, SignatureRefused
 from slipway.settings import RuntimeSettings
 
 
-def supply_facts(
+def supply_evidence(
     candidate: Candidate,
     connect: Callable[[str], Registry],
     settings: RuntimeSettings,
     today: date,
-) -> list[str]:
-    """Facts that admit the candidate: who built it, what was scanned, signed by a trusted key.
+) -> Evidence:
+    """What admits the candidate: who built it, what was scanned, signed by a trusted key.
 
     Raises:
         SignatureRefused, ScanRefused: something is missing or speaks of something else.
@@ -28,8 +28,21 @@ def supply_facts(
     keys = public_keys(settings.trusted_keys_folder)
     with closing(connect(candidate.reference.registry)) as registry:
         envelopes = fetch_envelopes(candidate, registry)
-    evidence = verify_attestations(candidate, envelopes, keys, Expectations(today=today))
-    return list(evidence.facts)
+    return verify_attestations(candidate, envelopes, keys, Expectations(today=today))
+
+
+def build_time(
+    candidate: Candidate, connect: Callable[[str], Registry], settings: RuntimeSettings
+) -> str | None:
+    """When the candidate's signed build began, RFC 3339; None where nothing trusted says so.
+
+    Raises:
+        SignatureRefused: it carries no attestations.
+        Unreachable: the registry or the trusted keys cannot be read.
+    """
+    keys = public_keys(settings.trusted_keys_folder)
+    with closing(connect(candidate.reference.registry)) as registry:
+        return build_began(candidate, fetch_envelopes(candidate, registry), keys)
 
 
 def fetch_envelopes(candidate: Candidate, registry: Registry) -> list[bytes]:

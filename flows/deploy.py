@@ -20,6 +20,7 @@ async def deploy(
     environment: forms.Environment = forms.ENVIRONMENT,
     requested_by: forms.Requester = forms.REQUESTED_BY,
     again: bool = forms.AGAIN,
+    allow_downgrade: bool = forms.ALLOW_DOWNGRADE,
     key: forms.MaybeKey = forms.KEY,
 ) -> Result:
     """Bring a candidate into one environment.
@@ -33,4 +34,6 @@ async def deploy(
     await tag_run(target, wanted.reference.short)
     async with open_door(installation, target) as door:
         release = installation.release(wanted, environment, requested_by, door)
-        return await bring_in(release, key=key or None, again=again)
+        return await bring_in(
+            release, key=key or None, again=again, allow_downgrade=allow_downgrade
+        )

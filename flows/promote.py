@@ -19,9 +19,15 @@ async def promote(
     from_environment: forms.Environment = forms.FROM,
     to: forms.Environment = forms.TO,
     requested_by: forms.Requester = forms.REQUESTED_BY,
+    allow_downgrade: bool = forms.ALLOW_DOWNGRADE,
 ) -> Result:
     """Deploy the last verified good release of one environment to another, gate and all."""
     source, target = parse_target(app, from_environment), parse_target(app, to)
     candidate = last_verified(Installation().ledger(source))
     await tag_run(target, candidate.short)
-    return await deploy(candidate=str(candidate), environment=to, requested_by=requested_by)
+    return await deploy(
+        candidate=str(candidate),
+        environment=to,
+        requested_by=requested_by,
+        allow_downgrade=allow_downgrade,
+    )

@@ -19,6 +19,7 @@ async def release(
     through: forms.MaybeEnvironment = forms.THROUGH,
     requested_by: forms.Requester = forms.REQUESTED_BY,
     again: bool = forms.AGAIN,
+    allow_downgrade: bool = forms.ALLOW_DOWNGRADE,
     key: forms.MaybeKey = forms.KEY,
 ) -> list[Result]:
     """Deploy to dev, verify, gate, stage, verify, gate, prod, verify: always the same candidate.
@@ -34,6 +35,7 @@ async def release(
             environment=environment,
             requested_by=requested_by,
             again=again,
+            allow_downgrade=allow_downgrade,
             key=key,
         )
         for environment in environments_through(wanted.appfile, through or None)

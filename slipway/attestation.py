@@ -3,6 +3,7 @@
 A statement counts where a trusted key signed it and it speaks of exactly the candidate's digests.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -25,6 +26,8 @@ from slipway.statement import (
     subject,
     subjects_of,
 )
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,14 @@ class Evidence:
         verdicts: image name to the verdict that counts.
         facts: the proofs, one a line, for people and the ledger.
         envelopes: digest of every envelope that counted.
+        began: when the candidate was built first, RFC 3339; None where its provenance is silent.
     """
 
     builder: str
     verdicts: Mapping[str, Verdict]
     facts: tuple[str, ...] = ()
     envelopes: tuple[str, ...] = field(default=())
+    began: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,34 @@ def verify_attestations(
         *(f"{name}: {w}" for name, verdict in verdicts.items() for w in verdict.warnings),
     ]
     counted = [build, *sboms, *(item for _, item in chosen.values())]
-    return Evidence(builder, verdicts, tuple(facts), tuple(item.digest for item in counted))
+    digests = tuple(item.digest for item in counted)
+    return Evidence(builder, verdicts, tuple(facts), digests, _began(candidate, verified))
+
+
+def build_began(
+    candidate: Candidate, envelopes: Sequence[bytes], keys: Sequence[Ed25519PublicKey]
+) -> str | None:
+    """When a trusted builder built the candidate first, RFC 3339; None where none says so.
+
+    Scans are not looked at: what served may be ordered by its build long after its verdict ran out.
+    """
+    return _began(candidate, _partition(envelopes, keys)[0])
+
+
+def _began(candidate: Candidate, verified: Sequence[_Verified]) -> str | None:
+    """The earliest of several: a source is as old as its first build."""
+    expected = Expectations(today=date.min)
+    told = [
+        _at(item.statement.predicate, "runDetails", "metadata", "startedOn")
+        for item in verified
+        if item.statement.predicate_type == PROVENANCE_TYPE
+        and _provenance_lacks(candidate, item.statement, expected) is None
+    ]
+    return min((str(moment) for moment in told if _is_moment(moment)), default=None)
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, str) and bool(_MOMENT.fullmatch(value))
 
 
 def _partition(

@@ -24,6 +24,7 @@ from slipway.history import (
 from slipway.journal import fence_step
 from slipway.ledger import Kind, Record
 from slipway.opening import (
+    Admitted,
     LedgerMoved,
     Order,
     SameRelease,
@@ -58,13 +59,13 @@ class Engine:
     """Drives one target.
 
     Attributes:
-        admit: checks that need no person; raises Refused; returns the facts that it found.
+        admit: checks that need no person; raises Refused; returns what let the order in.
         gate: waits until the plan is approved; raises ApprovalRefused or ApprovalTimeout; returns
             the numbers of the approval records.
     """
 
     tools: Tools
-    admit: Callable[[Order, Plan], list[str]] = field(default=lambda order, plan: [])
+    admit: Callable[[Order, Plan], Admitted] = field(default=lambda order, plan: Admitted())
     gate: Callable[[Plan], Awaitable[list[int]]] = no_gate
 
     def plan(self, order: Order) -> Plan:
@@ -151,9 +152,9 @@ class Engine:
             plan = await self.tools.perform("plan", partial(self.plan, order))
             if self._runs_already(order, plan):
                 return self._unchanged(order, plan)
-            facts = await self.tools.perform("admit", partial(self.admit, order, plan))
+            admitted = await self.tools.perform("admit", partial(self.admit, order, plan))
             approvals = await self.gate(plan)
-            claim = await self._claim(order, plan, head, facts, approvals)
+            claim = await self._claim(order, plan, head, admitted, approvals)
         except Refused as refusal:
             self._record_refusal(order, refusal)
             raise
@@ -331,11 +332,11 @@ class Engine:
             await asyncio.sleep(JOIN_SECONDS)
 
     async def _claim(
-        self, order: Order, plan: Plan, head: int, facts: list[str], approvals: list[int]
+        self, order: Order, plan: Plan, head: int, admitted: Admitted, approvals: list[int]
     ) -> OpenClaim | Result:
         """The claim, or the result where another trigger brought the same in meanwhile."""
         previous = serving_release(self.tools.ledger.records())
-        body = deploy_body(order, plan, previous, facts, approvals)
+        body = deploy_body(order, plan, previous, admitted, approvals)
         while True:
             try:
                 check = partial(refuse_moved, order, plan, head)

@@ -8,6 +8,7 @@ SlipwayError
 |   |   |-- WayBackMissing      the previous release could not be restored
 |   |   |-- NoRollbackTarget    the ledger holds no verified release to go to
 |   |   |-- Quarantined         the candidate failed before
+|   |   |-- CandidateStale      the candidate is older than what serves
 |   |   |-- ScanRefused         the scan verdict is missing, foreign or failing
 |   |   |-- SignatureRefused    an attestation, receipt or approval does not verify
 |   |   |-- ApprovalRefused     the gate was denied or stays closed
@@ -137,6 +138,10 @@ class NoRollbackTarget(Refused): ...
 
 
 class Quarantined(Refused): ...
+
+
+class CandidateStale(Refused):
+    default_cause = Cause.CONFLICT
 
 
 class ScanRefused(Refused):

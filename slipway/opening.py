@@ -20,6 +20,7 @@ class Order(Frozen):
         requested_by: who asks; may approve nothing of it.
         key: idempotency key of the trigger, if it has one.
         again: deploy a quarantined candidate all the same; pardons it, on record.
+        allow_downgrade: deploy a candidate that is older than what serves, on record.
     """
 
     candidate: ReferenceText
@@ -27,11 +28,24 @@ class Order(Frozen):
     requested_by: Actor
     key: str | None = None
     again: bool = False
+    allow_downgrade: bool = False
 
     @property
     def contents(self) -> str:
         """What makes two triggers the same release."""
         return content_digest({"candidate": self.candidate, "spec": self.spec.id})
+
+
+class Admitted(Frozen):
+    """What let an order in.
+
+    Attributes:
+        facts: the proofs, one a line.
+        built: when its signed build began, RFC 3339; None where nothing signed says so.
+    """
+
+    facts: tuple[str, ...] = ()
+    built: str | None = None
 
 
 def claim_body(
@@ -56,7 +70,7 @@ def deploy_body(
     order: Order,
     plan: Plan,
     previous: GoodRelease | None,
-    facts: list[str],
+    admitted: Admitted,
     approvals: list[int],
 ) -> dict[str, Any]:
     """A deploy's claim: with the plan, what admitted it and who approved it."""
@@ -64,7 +78,8 @@ def deploy_body(
         **claim_body(Goal.DEPLOY, order.candidate, order.spec, previous, order.requested_by),
         "plan_hash": plan.hash,
         "changes": [change.model_dump() for change in plan.changes],
-        "facts": facts,
+        "facts": list(admitted.facts),
+        "built": admitted.built,
         "approvals": approvals,
         "key": order.key,
         "contents": order.contents,

@@ -15,14 +15,17 @@ from tasks.gate import open_gate
 from tasks.steps import perform
 
 
-async def bring_in(release: Release, *, key: str | None, again: bool) -> Result:
+async def bring_in(
+    release: Release, *, key: str | None, again: bool, allow_downgrade: bool
+) -> Result:
     """Deploy the candidate; one release however often it was triggered.
 
     Raises:
         KeyReused: the key was used with other contents.
         SlipwayError: as `Engine.deploy`.
     """
-    order = await perform("order made", partial(release.order, key=key, again=again))
+    make = partial(release.order, key=key, again=again, allow_downgrade=allow_downgrade)
+    order = await perform("order made", make)
     engine = release.engine(gate=partial(_gate, release.gatekeeper, order.contents))
     what = f"deploy of {release.candidate.reference.short}"
     act = _once(engine, order, release.ledger)

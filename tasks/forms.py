@@ -83,6 +83,11 @@ REQUESTED_BY: Any = field(
 AGAIN: Any = field(
     "Again", "Release a quarantined candidate all the same; this is recorded.", default=False
 )
+ALLOW_DOWNGRADE: Any = field(
+    "Allow downgrade",
+    "Release a candidate that is older than what serves there; this is recorded.",
+    default=False,
+)
 KEY: Any = field(
     "Idempotency key",
     "Optional. The same key with another candidate or configuration is refused.",

@@ -60,6 +60,10 @@ def deploy(
     again: Annotated[
         bool, typer.Option("--again", help="Deploy a quarantined candidate; recorded.")
     ] = False,
+    allow_downgrade: Annotated[
+        bool,
+        typer.Option("--allow-downgrade", help="Deploy one older than what serves; recorded."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Deploy a candidate; on any failure the last good release serves again."""
@@ -76,7 +80,8 @@ def deploy(
         who = requested_by or installation.settings.actor
         release = installation.release(found, environment, who, door)
         gate = partial(wait_at_gate, release.gatekeeper, door.note)
-        return await release.engine(gate).deploy(release.order(key=key, again=again))
+        order = release.order(key=key, again=again, allow_downgrade=allow_downgrade)
+        return await release.engine(gate).deploy(order)
 
     started = time.monotonic()
     result = run_engine(target, act, quiet=json)

@@ -12,6 +12,7 @@ from flows.rollback import rollback
 from flows.rollback_drill import rollback_drill
 from flows.verify import verify
 from slipway.errors import (
+    CandidateStale,
     KeyReused,
     ProbeFailed,
     Quarantined,
@@ -131,6 +132,49 @@ async def test_promotion_takes_what_was_verified(site: Site) -> None:
     result = await promote(app="shop", from_environment="dev", to="stage", requested_by="op")
 
     assert (result.outcome, result.candidate) == (Outcome.RELEASED, candidate)
+
+
+async def test_a_trigger_that_comes_late_is_refused_as_stale(twice: Site) -> None:
+    """E3: through each story that deploys; what serves stays, and the reason is on record."""
+    older = str(make_candidate("a").reference)
+    before = list(twice.place("dev").actions)
+
+    with pytest.raises(CandidateStale, match="older than what serves in shop/dev"):
+        await release(candidate=older, through="stage", requested_by="ci")
+    with pytest.raises(CandidateStale):
+        await deploy(candidate=older, environment="stage", requested_by="ci")
+
+    assert twice.place("dev").actions == before
+    last = twice.ledger(STAGE).records()[-1]
+    assert last.kind is Kind.REFUSED
+    assert "older than what serves" in last.body["explanation"]["summary"]
+
+
+async def test_a_downgrade_comes_in_where_it_is_allowed(twice: Site) -> None:
+    """E3: the parameter of release and of promote; each environment is asked for itself."""
+    older = str(make_candidate("a").reference)
+
+    await release(candidate=older, through="dev", requested_by="op", allow_downgrade=True)
+    with pytest.raises(CandidateStale, match="shop/stage"):
+        await promote(app="shop", from_environment="dev", to="stage", requested_by="op")
+    result = await promote(
+        app="shop", from_environment="dev", to="stage", requested_by="op", allow_downgrade=True
+    )
+
+    assert (result.outcome, serving(twice)) == (Outcome.RELEASED, older)
+    claim = [r for r in twice.ledger(STAGE).records() if r.kind is Kind.CLAIM][-1]
+    assert "downgrade allowed by op" in str(claim.body["facts"])
+
+
+async def test_an_older_candidate_goes_on_where_nothing_newer_serves(site: Site) -> None:
+    """E3, S2-02: prod takes what stage verified, though dev runs something newer by now."""
+    older = site.push("a")
+    await deploy(candidate=older, environment="dev", requested_by="ci")
+    await deploy(candidate=site.push("b"), environment="dev", requested_by="ci")
+
+    result = await deploy(candidate=older, environment="stage", requested_by="ci")
+
+    assert result.outcome is Outcome.RELEASED
 
 
 async def test_recover_without_a_claim_does_nothing(twice: Site) -> None:

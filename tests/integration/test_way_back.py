@@ -31,8 +31,8 @@ def test_rollbacks_never_return_to_what_was_left(shell: Shell) -> None:
 def test_what_was_rolled_back_comes_again_only_when_asked_for(shell: Shell) -> None:
     """D10, N14: the same trigger is refused with the reason; `--again` brings it in, on record."""
     app = shell.app
-    two = app.candidate("two")
-    shell.run("deploy", app.candidate("one"), "dev")
+    one, two = app.candidate("one"), app.candidate("two")
+    shell.run("deploy", one, "dev")
     shell.run("deploy", two, "dev")
     shell.run("rollback", app.name, "dev", "--reason", "slow checkout")
     said = shell.run("deploy", two, "dev", code=3)
@@ -42,6 +42,26 @@ def test_what_was_rolled_back_comes_again_only_when_asked_for(shell: Shell) -> N
     shell.run("deploy", two, "dev", "--again")
     assert app.answer("dev") == "two"
     assert any(record.kind is Kind.PARDON for record in app.ledger("dev").records())
+
+
+def test_a_trigger_that_comes_late_does_not_take_users_back(shell: Shell) -> None:
+    """E3: both the build that was skipped and the one that served before are refused as stale."""
+    app = shell.app
+    one, skipped = app.candidate("one"), app.candidate("skipped")
+    shell.run("deploy", one, "dev")
+    app.wait_for_later_build()
+    two = app.candidate("two")
+    shell.run("deploy", two, "dev")
+    for older, why in ((one, "was released here by claim"), (skipped, "its build began at")):
+        said = shell.run("deploy", older, "dev", code=3)
+        assert why in said
+        assert "--allow-downgrade" in said
+        assert app.answer("dev") == "two"
+    assert "unchanged" in shell.run("deploy", two, "dev")
+    shell.run("deploy", one, "dev", "--allow-downgrade")
+    assert app.answer("dev") == "one"
+    facts = [r.body["facts"] for r in app.ledger("dev").records() if r.kind is Kind.CLAIM][-1]
+    assert any("downgrade allowed by robot" in fact for fact in facts)
 
 
 def test_a_target_that_went_bad_falls_to_the_release_before(shell: Shell) -> None:

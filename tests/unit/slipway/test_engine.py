@@ -27,6 +27,7 @@ from slipway.errors import (
 from slipway.history import Outcome, good_releases, quarantine_of, serving_release
 from slipway.interruption import Interruption
 from slipway.ledger import Kind, utc_now
+from slipway.opening import Admitted, Order
 from slipway.plan import Plan
 from slipway.platform import StepContext
 from tests.fakes.world import World, candidate, order, spec
@@ -215,7 +216,12 @@ async def test_a_trigger_that_joined_a_failing_release_does_not_repeat_it(world:
     """E1, N14: one failure for all of them, and what it quarantined stays out."""
     await release(world, "a")
     world.platform.faults["containers healthy", spec("b").id] = failing(CrashLoop("exited with 1"))
-    admission = Admission(world.ledger(), None, supply=lambda order: [])
+
+    def supply(order: Order) -> Admitted:
+        return Admitted(built="2026-01-02T00:00:00Z")
+
+    built = {"built": lambda reference: "2026-01-01T00:00:00Z"}
+    admission = Admission(world.ledger(), None, supply, **built)
     engines = [replace(world.engine(), admit=admission) for _ in range(3)]
     deploys = (engine.deploy(order("b")) for engine in engines)
     results = await asyncio.gather(*deploys, return_exceptions=True)
