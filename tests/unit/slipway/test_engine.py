@@ -220,8 +220,8 @@ async def test_a_trigger_that_joined_a_failing_release_does_not_repeat_it(world:
     def supply(order: Order) -> Admitted:
         return Admitted(built="2026-01-02T00:00:00Z")
 
-    built = {"built": lambda reference: "2026-01-01T00:00:00Z"}
-    admission = Admission(world.ledger(), None, supply, **built)
+    earlier = "2026-01-01T00:00:00Z"
+    admission = Admission(world.ledger(), None, supply, built=lambda reference: earlier)
     engines = [replace(world.engine(), admit=admission) for _ in range(3)]
     deploys = (engine.deploy(order("b")) for engine in engines)
     results = await asyncio.gather(*deploys, return_exceptions=True)
