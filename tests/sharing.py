@@ -40,6 +40,7 @@ APART = frozenset({"test_docker_failures", "test_docker_release"})
 # Files that take minutes, by themselves or together, in the order in which they begin.
 LONG = (
     *(*TOGETHER["cluster"], "test_kubernetes_ways_back", "test_kubernetes_causes"),
+    *("test_kubernetes_states", "test_kubernetes_helm"),
     *("test_chaos_docker", *TOGETHER["deaths"], "test_canaries_jenkins"),
     *TOGETHER["commands"],
     *(*TOGETHER["records"], "test_canaries", "test_jenkins_agent", "test_docker_failures"),

@@ -15,17 +15,20 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes import KubernetesPlatform
 from blocks.platforms.kubernetes_access import by_settings
 from blocks.platforms.kubernetes_rights import VERBS
+from slipway import charts
 from slipway.directory_store import DirectoryStore
-from slipway.errors import SlipwayError
+from slipway.errors import Cause, Refused, SlipwayError
 from slipway.explanations import Explanation
 from slipway.ledger import Kind
 from slipway.release import ReleaseSpec, Resources
 from tests.rig import doomed
 from tests.rig.docker_world import MIB
-from tests.rig.doomed import Site
+from tests.rig.doomed import Site, roll_back
+from tests.rig.kubernetes_helm_world import SLOW_HOOK, HelmWorld, chart_files
 from tests.rig.kubernetes_manifests import ManifestWorld, front, hook, workload
 from tests.rig.kubernetes_rig import Cluster, remove_quietly
-from tests.rig.kubernetes_world import service
+from tests.rig.kubernetes_tools import tool
+from tests.rig.kubernetes_world import KubernetesWorld, service
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(240)]
 CASES = yaml.safe_load(Path("tests/cases/kubernetes_failures.yaml").read_text())
@@ -56,10 +59,11 @@ class Breakable(ManifestWorld):
         access = by_settings(self.kubeconfig, None)
         return KubernetesPlatform(access, self.namespace, bundles=whole.bundles)
 
-    def obey(self, commands: list[str], spec: ReleaseSpec) -> None:
-        """What somebody does by kubectl."""
-        for command in commands:
-            self.kubectl(*shlex.split(filled(command, spec)))
+
+def obey(world: KubernetesWorld, commands: list[str], spec: ReleaseSpec) -> None:
+    """What somebody does by kubectl."""
+    for command in commands:
+        world.kubectl(*shlex.split(filled(command, spec)))
 
 
 def filled(text: str, spec: ReleaseSpec) -> str:
@@ -73,13 +77,13 @@ def filled(text: str, spec: ReleaseSpec) -> str:
 
 @pytest.fixture(scope="module")
 def sites(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]:
-    """Release `base` serves, of generated objects and of manifests, for all failures."""
-    image, made = cluster.push("one"), {}
-    spaces = {app: cluster.new_namespace() for app in ("generated", "manifests")}
+    """Release `base` serves, in each way that an app is described, for all failures."""
+    made: dict[str, Site] = {}
+    spaces = {app: cluster.new_namespace() for app in ("generated", "manifests", "chart")}
     try:
         for app, namespace in spaces.items():
             folder = tmp_path_factory.mktemp(app)
-            world = Breakable(cluster, namespace, image, store=DirectoryStore(folder / "ledger"))
+            world = world_of(app, cluster, namespace, folder)
             cluster.apply(LIMITS, namespace=namespace)
             made[app] = Site(world, folder)  # type: ignore[arg-type]
             made[app].deploy(release(world, app, {}, "base"))
@@ -89,7 +93,14 @@ def sites(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             remove_quietly(cluster, namespace)
 
 
-def release(world: Breakable, app: str, given: dict[str, Any], version: str) -> ReleaseSpec:
+def world_of(app: str, cluster: Cluster, namespace: str, folder: Path) -> KubernetesWorld:
+    image = cluster.push("one")
+    if app == "chart":
+        return HelmWorld(cluster, namespace, image, helm=tool("helm4"), folder=folder)
+    return Breakable(cluster, namespace, image, store=DirectoryStore(folder / "ledger"))
+
+
+def release(world: KubernetesWorld, app: str, given: dict[str, Any], version: str) -> ReleaseSpec:
     """The test app as a case describes it; `image: gone` names a digest that nobody has."""
     more = {"deadline": DEADLINE, "bake_millis": 100, **given}
     script, limits = more.pop("hook", None), more.pop("memory_bytes", 64 * MIB)
@@ -97,7 +108,11 @@ def release(world: Breakable, app: str, given: dict[str, Any], version: str) -> 
     if more.pop("image", None):
         image = f"{image.partition('@')[0]}@sha256:{'0' * 64}"
     resources = Resources(memory_bytes=limits, cpu_millis=more.pop("cpu_millis", 150), pids=64)
-    web = service("web", image, version, more.pop("mode", "ok"))
+    mode = more.pop("mode", "ok")
+    if isinstance(world, HelmWorld):
+        return world.spec(version, mode, image=image, chart=with_hook(world, script), **more)
+    assert isinstance(world, Breakable)
+    web = service("web", image, version, mode)
     spec = world.spec(services=[web.model_copy(update={"resources": resources})], **more)
     if app == "generated":
         return spec
@@ -105,17 +120,25 @@ def release(world: Breakable, app: str, given: dict[str, Any], version: str) -> 
     return world.with_manifests(spec, workload("web"), front(), *hooks)
 
 
+def with_hook(world: HelmWorld, script: str | None) -> bytes:
+    """The chart, whose upgrades begin with that program where there is one."""
+    if script is None:
+        return world.packed
+    hooked = SLOW_HOOK.replace(b"import time; time.sleep(30)", script.encode())
+    return charts.pack("chart", {**chart_files(), "templates/migrate.yaml": hooked})
+
+
 def fail(site: Site, case: dict[str, Any], spec: ReleaseSpec) -> Explanation:
     """Carry the release out, break it as the case says, and see what is told of it."""
     world, before = site.world, len(site.records())
-    assert isinstance(world, Breakable)
+    assert isinstance(world, KubernetesWorld)
     served: list[str] = []
     reached: dict[str, float] = {}
     left = {str(case["at"]): case["do"]} if "at" in case else {}
 
     def boundary(name: str, point: str) -> None:
         reached.setdefault(f"{name}: {point}", time.monotonic())
-        world.obey(left.pop(f"{name}: {point}", []), spec)
+        obey(world, left.pop(f"{name}: {point}", []), spec)
         if f"{name}: {point}" == "failed: intended":
             served.append(world.get())
 
@@ -153,22 +176,47 @@ def test_a_failure_is_told_by_its_cause(
     app = case.get("app", "generated")
     site = sites[app]
     world = site.world
-    assert isinstance(world, Breakable)
+    assert isinstance(world, KubernetesWorld)
     spec, old = release(world, app, case["release"], case["failure"]), site.serving
-    world.obey(case.get("before", []), spec)
+    obey(world, case.get("before", []), spec)
     try:
-        if resource := case.get("lacks"):
-            world.kubeconfig = lacking(world, resource, tmp_path)
+        if isinstance(world, Breakable) and "lacks" in case:
+            world.kubeconfig = lacking(world, case["lacks"], tmp_path)
         told = fail(site, case, spec)
     finally:
-        world.kubeconfig = None
-        world.obey(case.get("after", []), spec)
+        if isinstance(world, Breakable):
+            world.kubeconfig = None
+        obey(world, case.get("after", []), spec)
     assert (told.stage, str(told.cause)) == (case["stage"], case["cause"]), told.summary
     assert filled(case["says"], spec) in told.summary
     assert case["evidence"] in "\n".join(told.evidence)
     assert told.next_command == filled(case["next"], spec)
     assert world.get() == "200 base"
     assert site.serving == old == world.platform.observe(world.target).serving
+
+
+def test_a_rollback_that_lacks_a_permission_changes_nothing_and_leaves_no_claim(
+    sites: dict[str, Site], tmp_path: Path
+) -> None:
+    """H6, D1: refused at the fence or by the review; once granted, it goes back."""
+    site = sites["generated"]
+    world = site.world
+    assert isinstance(world, Breakable)
+    site.deploy(release(world, "generated", {}, "newer"))
+    newer, found = site.serving, dict(world.platform.observe(world.target).fields)
+    for resource in ("services", "ingresses"):
+        world.kubeconfig = lacking(world, resource, tmp_path)
+        try:
+            with pytest.raises(Refused, match=resource) as caught:
+                asyncio.run(roll_back(site.engine()))  # type: ignore[arg-type]
+        finally:
+            world.kubeconfig = None
+        assert caught.value.cause is Cause.PERMISSION
+        assert (site.is_settled, site.serving) == (True, newer)
+        assert dict(world.platform.observe(world.target).fields) == found
+        assert site.recover() is None
+    asyncio.run(roll_back(site.engine()))  # type: ignore[arg-type]
+    assert world.get() == "200 base"
 
 
 def test_twelve_failures_have_twelve_causes() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from blocks.platforms.kubernetes_owners import FieldConflict
 from slipway.drift import TargetDrift, look
+from slipway.release import Weight
 from tests.rig import doomed
-from tests.rig.doomed import Site
+from tests.rig.doomed import Site, deploying
 from tests.rig.kubernetes_rig import Cluster
 from tests.rig.kubernetes_world import KubernetesWorld
 
@@ -86,6 +87,29 @@ def test_a_variable_set_by_hand_is_named_and_its_value_is_not_shown(
     (line,) = told(site)
     assert line.startswith("web.config.PASSWORD: wanted (absent), found (set by hand, not shown)")
     assert line.endswith("by kubectl-set")
+
+
+def test_a_canary_that_stands_beside_what_serves_is_told_and_goes_with_a_release(
+    site: Site, world: KubernetesWorld
+) -> None:
+    """N17, S1-57: it takes traffic, and no settled release has one."""
+    weights = (Weight(weight=50, hold_millis=100),)
+    two = world.spec("two", strategy="canary", canary=weights, bake_millis=100)
+    site.run_until(deploying(two), "canary at 50 %: acted")
+    left = world.cluster.get("deployment", "web-canary", world.namespace)
+    site.outlive_lease()
+    site.recover()
+    assert seen(site).verdict == "as recorded"
+    kept = {key: left["metadata"][key] for key in ("name", "labels", "annotations")}
+    world.cluster.apply({**left, "metadata": kept, "status": {}}, namespace=world.namespace)
+    world.kubectl("rollout", "status", "deployment/web-canary")
+    (line,) = told(site)
+    assert line.startswith(f"web.canary: wanted (absent), found release {two.id}")
+    one = world.spec("one", bake_millis=100)
+    assert seen(site).next_command == f"slipway deploy {doomed.candidate(one)} dev"
+    site.deploy(one)
+    assert seen(site).verdict == "as recorded"
+    assert world.kubectl("get", "deployment", "web-canary", "--ignore-not-found") == ""
 
 
 def test_scaled_to_nothing_says_that_nothing_serves(site: Site, world: KubernetesWorld) -> None:
