@@ -22,6 +22,8 @@ async def deploy(
     again: bool = forms.AGAIN,
     allow_downgrade: bool = forms.ALLOW_DOWNGRADE,
     key: forms.MaybeKey = forms.KEY,
+    wait: forms.Wait = forms.WAIT,
+    break_glass: forms.MaybeSigned = forms.BREAK_GLASS,
 ) -> Result:
     """Bring a candidate into one environment.
 
@@ -35,5 +37,10 @@ async def deploy(
     async with open_door(installation, target) as door:
         release = installation.release(wanted, environment, requested_by, door)
         return await bring_in(
-            release, key=key or None, again=again, allow_downgrade=allow_downgrade
+            release,
+            key=key or None,
+            again=again,
+            allow_downgrade=allow_downgrade,
+            wait=wait,
+            glass=break_glass,
         )

@@ -21,6 +21,7 @@ async def release(
     again: bool = forms.AGAIN,
     allow_downgrade: bool = forms.ALLOW_DOWNGRADE,
     key: forms.MaybeKey = forms.KEY,
+    wait: forms.Wait = forms.WAIT,
 ) -> list[Result]:
     """Deploy to dev, verify, gate, stage, verify, gate, prod, verify: always the same candidate.
 
@@ -37,6 +38,7 @@ async def release(
             again=again,
             allow_downgrade=allow_downgrade,
             key=key,
+            wait=wait,
         )
         for environment in environments_through(wanted.appfile, through or None)
     ]

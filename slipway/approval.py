@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from slipway import sshsig
 from slipway.canonical import canonical_json
@@ -27,6 +27,7 @@ from slipway.signers import namespace, read_signers
 
 PREFIX = "slipway-approval-v1"
 LONGEST_TEXT = 16_384
+LONGEST_REASON = 300
 _ARMOR = re.compile(PREFIX + r"\.(?P<statement>[A-Za-z0-9_-]+)\.(?P<signature>[A-Za-z0-9_-]+)")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 
@@ -36,6 +37,7 @@ class Decision(StrEnum):
 
     APPROVE = "approve"
     DENY = "deny"
+    BREAK_GLASS = "break-glass"  # opens the gate alone; by a role of its own, with a reason
 
 
 def _digest_of(candidate: object) -> object:
@@ -50,6 +52,16 @@ def _whole_seconds(moment: datetime) -> datetime:
 def _check_nonce(value: str) -> str:
     if not _NONCE.fullmatch(value):
         raise BadInput("nonce is not valid", allowed="32 lower case hex digits")
+    return value
+
+
+def _check_reason(value: str) -> str:
+    if not value.strip() or not value.isprintable() or len(value) > LONGEST_REASON:
+        raise BadInput(
+            "reason is not valid",
+            found=ascii(value[:80]),
+            allowed=f"one line of at most {LONGEST_REASON} characters",
+        )
     return value
 
 
@@ -81,7 +93,11 @@ class ApprovalRequest(Frozen):
 
 
 class Statement(Frozen):
-    """What is signed, as canonical JSON."""
+    """What is signed, as canonical JSON.
+
+    Attributes:
+        reason: why the glass is broken; None for any other decision, and then not part of the JSON.
+    """
 
     type: Literal["slipway.approval.v1"] = "slipway.approval.v1"
     candidate: CandidateDigest
@@ -91,14 +107,27 @@ class Statement(Frozen):
     decision: Decision
     approver: Actor
     expires: Moment
+    reason: Annotated[str, AfterValidator(_check_reason)] | None = None
     nonce: Annotated[str, AfterValidator(_check_nonce)] = Field(
         default_factory=lambda: secrets.token_hex(16)
     )
 
+    @model_validator(mode="after")
+    def _reason_where_glass_breaks(self) -> Self:
+        if (self.reason is not None) != (self.decision is Decision.BREAK_GLASS):
+            raise BadInput("a reason belongs to a broken glass, and to that alone")
+        return self
+
     @property
     def data(self) -> bytes:
         """The bytes that are signed."""
-        return canonical_json(self.model_dump(mode="json"))
+        return canonical_json(self.model_dump(mode="json", exclude_none=True))
+
+    @property
+    def role(self) -> str:
+        """The SSH namespace that the key must be enrolled for."""
+        breaks_glass = self.decision is Decision.BREAK_GLASS
+        return namespace(self.environment, breaks_glass=breaks_glass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +156,7 @@ def sign_statement(statement: Statement, key: Path) -> str:
     Raises:
         BadInput, Unreachable: as `sshsig.sign`.
     """
-    signature = sshsig.sign(statement.data, key, namespace(statement.environment))
+    signature = sshsig.sign(statement.data, key, statement.role)
     return armor(statement, signature)
 
 
@@ -151,7 +180,7 @@ def verify_approval(text: str, signers: Path, at: datetime) -> Approval:
         _refuse(
             f"key {key} is not enrolled for {who}", "enrolled for " + ", ".join(sorted(enrolled))
         )
-    role = namespace(statement.environment)
+    role = statement.role
     if not allowed.verifies(statement.data, signature, who, role):
         _refuse(
             f"the signature by {who} does not hold for {statement.environment}",

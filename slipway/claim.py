@@ -1,7 +1,8 @@
 """The claim: an open record is the lock, a lease beside the chain says that its holder lives.
 
 A claim's record number is the fencing token. A newer claim or takeover record ends every older
-holder: its next append raises Superseded, whatever the clock says.
+holder: its next append raises Superseded, whatever a clock says. A lease is judged by the monotonic
+clock of its machine, and from another machine by the clock of the ledger's store.
 """
 
 import json
@@ -11,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import Self
 
 from slipway.canonical import JsonObject, canonical_json
 from slipway.errors import Retryable, Superseded
-from slipway.ledger import Kind, Ledger, LedgerStore, Record
+from slipway.ledger import LEASE, Kind, Ledger, LedgerStore, Record
 from slipway.release import Frozen, Target
 
 LEASE_SECONDS = 15
@@ -85,29 +87,62 @@ def _where(records: list[Record]) -> str:
 
 
 class Lease(Frozen):
-    """The sign of life of a holder: epoch milliseconds until which it counts as alive."""
+    """The sign of life of a holder.
+
+    No clock is in it that could be set, or that differs between two machines.
+
+    Attributes:
+        millis: how long it counts after it was written.
+        boot: of the holder's machine; changes as that starts again. Empty where unknown.
+        ends: milliseconds of that boot's monotonic clock.
+    """
 
     token: int
     holder: str
-    until_millis: int
+    millis: int
+    boot: str
+    ends: int
 
-    def alive(self, now: float) -> bool:
-        """Whether the holder counts as alive at `now` (epoch seconds)."""
-        return self.until_millis > now * 1000
+    def alive(self, boot: str, monotonic: float, age: float | None) -> bool:
+        """Whether the holder counts as alive.
+
+        Args:
+            boot, monotonic: of the machine that asks; seconds.
+            age: seconds since the lease was written, by the store's clock; what counts where the
+                holder is on another machine.
+        """
+        if boot and boot == self.boot:
+            return self.ends > monotonic * 1000
+        return age is not None and abs(age) * 1000 < self.millis
 
 
 def read_lease(store: LedgerStore, target: Target) -> Lease | None:
     """The lease as stored; None where there is none or it cannot be read as one."""
-    data = store.read_lease(target)
+    return parse_lease(store.read_lease(target))
+
+
+def parse_lease(data: bytes | None) -> Lease | None:
+    """A lease out of its bytes; None where they are none."""
     with suppress(ValueError):
         return Lease.model_validate(json.loads(data)) if data else None
     return None
 
 
-def renew_lease(ledger: Ledger, token: int, now: float, seconds: float = LEASE_SECONDS) -> None:
+def renew_lease(ledger: Ledger, token: int, seconds: float = LEASE_SECONDS) -> None:
     """Write the holder's sign of life."""
-    lease = Lease(token=token, holder=holder_name(), until_millis=int((now + seconds) * 1000))
+    lease = sign_of_life(token, seconds)
     ledger.store.write_lease(ledger.target, canonical_json(lease.model_dump(mode="json")))
+
+
+def sign_of_life(token: int, seconds: float) -> Lease:
+    """This process's, as of now."""
+    return Lease(
+        token=token,
+        holder=holder_name(),
+        millis=int(seconds * 1000),
+        boot=boot_id(),
+        ends=int((time.monotonic() + seconds) * 1000),
+    )
 
 
 def holder_name() -> str:
@@ -115,9 +150,21 @@ def holder_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def holder_lives(
-    ledger: Ledger, claim: OpenClaim, now: float, seconds: float = LEASE_SECONDS
-) -> bool:
+@cache
+def boot_id() -> str:
+    """Tells boots of machines apart; empty where the system has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def lease_lives(store: LedgerStore, target: Target, lease: Lease, name: str = LEASE) -> bool:
+    """Whether the lease of that name, as it was read, says that its holder lives."""
+    return lease.alive(boot_id(), time.monotonic(), store.age(target, lease=name))
+
+
+def holder_lives(ledger: Ledger, claim: OpenClaim, seconds: float = LEASE_SECONDS) -> bool:
     """Whether the claim's holder still renews its lease.
 
     A claim without a lease of its own counts as alive for one lease from the moment it was opened,
@@ -125,13 +172,9 @@ def holder_lives(
     """
     lease = read_lease(ledger.store, ledger.target)
     if lease and lease.token == claim.token:
-        return lease.alive(now)
-    opened = ledger.records()[claim.token - 1]
-    return (now - _epoch(opened)) < seconds
-
-
-def _epoch(record: Record) -> float:
-    return datetime.fromisoformat(record.time).timestamp()
+        return lease_lives(ledger.store, ledger.target, lease)
+    age = ledger.store.age(ledger.target, claim.token)
+    return age is not None and abs(age) < seconds
 
 
 class Holder:
@@ -149,7 +192,7 @@ class Holder:
         self._thread = threading.Thread(target=self._renew, daemon=True, name=f"lease-{token}")
 
     def __enter__(self) -> Self:
-        renew_lease(self._ledger, self.token, time.time(), self._seconds)
+        renew_lease(self._ledger, self.token, self._seconds)
         self._thread.start()
         return self
 
@@ -168,7 +211,7 @@ class Holder:
             try:
                 holder_of(self.token)(self._ledger.records())
                 if time.monotonic() >= next_renewal:
-                    renew_lease(self._ledger, self.token, time.time(), self._seconds)
+                    renew_lease(self._ledger, self.token, self._seconds)
                     next_renewal = time.monotonic() + self._seconds / 4
             except Superseded as error:
                 self._superseded = error

@@ -2,17 +2,21 @@
 
 ROOT/<app>/<environment>/records/000000001.json
 ROOT/<app>/<environment>/lease.json
+ROOT/<app>/<environment>/waiting/000000001.json
 ROOT/<app>/<environment>/evidence/<sha256 hex>
 """
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway.canonical import sha256_digest
 from slipway.errors import Unreachable
+from slipway.ledger import LEASE
 from slipway.names import check_digest
 from slipway.release import Target, parse_target
 
@@ -47,13 +51,37 @@ class DirectoryStore:
     def create(self, target: Target, number: int, data: bytes) -> bool:
         return _create(self._record(target, number), data)
 
-    def read_lease(self, target: Target) -> bytes | None:
-        return _read(self._folder(target) / "lease.json")
+    def read_lease(self, target: Target, name: str = LEASE) -> bytes | None:
+        return _read(self._lease(target, name))
 
-    def write_lease(self, target: Target, data: bytes) -> None:
-        path = self._folder(target) / "lease.json"
+    def write_lease(self, target: Target, data: bytes, name: str = LEASE) -> None:
+        path = self._lease(target, name)
         with _as_unreachable(path), _complete_file(path, data) as temporary:
             temporary.replace(path)
+
+    def create_lease(self, target: Target, data: bytes, name: str) -> bool:
+        return _create(self._lease(target, name), data)
+
+    def drop_lease(self, target: Target, name: str) -> None:
+        path = self._lease(target, name)
+        with _as_unreachable(path):
+            path.unlink(missing_ok=True)
+
+    def leases(self, target: Target, folder: str) -> list[str]:
+        with _as_unreachable(self.root):
+            found = self._folder(target, folder).glob("[0-9]*.json")
+            return [f"{folder}/{path.stem}" for path in found]
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(_clock_of(self.root), UTC)
+
+    def age(self, target: Target, number: int | None = None, lease: str = LEASE) -> float | None:
+        path = self._record(target, number) if number else self._lease(target, lease)
+        with _as_unreachable(path):
+            try:
+                return _clock_of(path.parent) - path.stat().st_mtime
+            except FileNotFoundError:
+                return None
 
     def keep_evidence(self, target: Target, data: bytes) -> str:
         digest = sha256_digest(data)
@@ -69,8 +97,25 @@ class DirectoryStore:
     def _record(self, target: Target, number: int) -> Path:
         return self._folder(target, "records") / f"{number:09d}.json"
 
+    def _lease(self, target: Target, name: str) -> Path:
+        return self._folder(target, f"{name}.json")
+
     def _evidence(self, target: Target, digest: str) -> Path:
         return self._folder(target, "evidence") / check_digest(digest).removeprefix("sha256:")
+
+
+def _clock_of(folder: Path) -> float:
+    """Epoch seconds by the file system's own clock: what it dates a new file with.
+
+    This machine's clock, where nothing can be made in the folder, or in the one it will be made in.
+    """
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        with tempfile.TemporaryFile(prefix=".now-", dir=folder) as probe:
+            return os.fstat(probe.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def _refuse_unreadable(folder: Path) -> None:

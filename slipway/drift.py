@@ -5,11 +5,13 @@ fence, no lease.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from slipway import markdown
 from slipway.claim import open_claim
 from slipway.errors import Cause, Refused
 from slipway.execution import Tools
+from slipway.glass import Glass, open_glass
 from slipway.history import GoodRelease, serving_release
 from slipway.ledger import Record
 from slipway.plan import Change, difference
@@ -18,6 +20,7 @@ from slipway.release import Frozen, Target
 
 EVENT = "slipway.drift.found"
 SERVING = "serving"
+GATE = "gate"
 NOTHING = "nothing"
 ABSENT = "(absent)"
 BY_HAND = "(set by hand, not shown)"
@@ -55,6 +58,7 @@ class TargetDrift(Frozen):
         candidate: reference of the release that should serve, or None.
         skipped: why there is nothing to compare with, or None.
         unread: why the target could not be asked, or None.
+        glass: by which what serves came past its gate, until others approve it; else None.
     """
 
     target: Target
@@ -62,6 +66,7 @@ class TargetDrift(Frozen):
     fields: tuple[Drift, ...] = ()
     skipped: str | None = None
     unread: str | None = None
+    glass: Glass | None = None
 
     @property
     def verdict(self) -> str:
@@ -79,13 +84,23 @@ class TargetDrift(Frozen):
         A deploy never takes a field from another manager; a way back does.
         """
         where = f"{self.target.app} {self.target.environment}"
+        if self.glass and [one.field for one in self.fields] == [GATE]:
+            return (
+                f"slipway approve {self.glass.candidate} --app {self.target.app} "
+                f"--environment {self.target.environment} --plan {self.glass.plan} --key KEY, by "
+                "somebody else, or release what is approved"
+            )
         if any(one.manager for one in self.fields):
             return f"undo it where it was made, or slipway rollback {where} takes the fields back"
         return f"slipway deploy {self.candidate} {self.target.environment}"
 
 
-def look(target: Target, tools: Tools) -> TargetDrift:
+def look(target: Target, tools: Tools, signers: Path | None = None) -> TargetDrift:
     """What differs on the target from the release that the ledger says serves.
+
+    Args:
+        signers: the allowed-signers file, to tell a broken glass that nobody approved since. Not
+            looked for without.
 
     Raises:
         SlipwayError: the ledger is not sound, or the target does not answer.
@@ -99,7 +114,11 @@ def look(target: Target, tools: Tools) -> TargetDrift:
     if isinstance(after, str) or after.record != release.record:
         why = after if isinstance(after, str) else "another release was verified meanwhile"
         return TargetDrift(target=target, skipped=why)
-    return TargetDrift(target=target, candidate=release.candidate, fields=fields)
+    now = tools.ledger.clock()
+    glass = open_glass(tools.ledger.records(), signers, now) if signers else None
+    if glass:
+        fields = (*fields, Drift(field=GATE, wanted="approved", found=str(glass)))
+    return TargetDrift(target=target, candidate=release.candidate, fields=fields, glass=glass)
 
 
 def _differing(release: GoodRelease, tools: Tools) -> tuple[Drift, ...]:

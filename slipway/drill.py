@@ -1,15 +1,24 @@
-"""Rollback drills: when one skips itself, and whether it kept its budget. Pure."""
+"""Rollback drills: when one skips itself, and whether it kept its budget. Pure.
+
+A drill that a schedule asked for carries its slot in its claim, so one slot is drilled once,
+however often the schedule fires.
+"""
 
 from datetime import datetime, timedelta
 
-from slipway.claim import open_claim
-from slipway.errors import DeadlineExceeded
+from slipway.claim import Goal, open_claim
+from slipway.errors import DeadlineExceeded, Final
 from slipway.history import good_releases
-from slipway.ledger import Kind, Record
+from slipway.ledger import Kind, Record, timestamp
+from slipway.opening import refuse_busy
 from slipway.release import Target
 
 SLOT = timedelta(minutes=30)
 ENOUGH = 2
+
+
+class SlotTaken(Final):
+    """Another run drilled the same slot."""
 
 
 def skip_reason(records: list[Record], slot: datetime | None, now: datetime) -> str | None:
@@ -21,11 +30,33 @@ def skip_reason(records: list[Record], slot: datetime | None, now: datetime) -> 
     if slot and now - slot > SLOT:
         late = int((now - slot).total_seconds() // 60)
         return f"its slot was {late} minutes ago; missed drills are not made up for"
+    if taken := drill_of(records, slot):
+        return f"its slot was drilled by claim {taken.number}"
     if claim := open_claim(records):
         return f"{claim.goal} {claim.token} holds the environment"
     if len(good_releases(records)) < ENOUGH:
         return "there is no older verified release to go back to"
     return None
+
+
+def drill_of(records: list[Record], slot: datetime | None) -> Record | None:
+    """The claim of the drill that this slot had, or None."""
+    wanted = timestamp(slot) if slot else None
+    for record in records:
+        if wanted and record.kind is Kind.CLAIM and record.body.get("slot") == wanted:
+            return record
+    return None
+
+
+def refuse_drill(slot: datetime | None, records: list[Record]) -> None:
+    """Refuse a drill's claim where its slot had one, or somebody holds the environment.
+
+    Raises:
+        SlotTaken, Busy: why it may not be opened.
+    """
+    if taken := drill_of(records, slot):
+        raise SlotTaken(f"its slot was drilled by claim {taken.number}")
+    refuse_busy(Goal.DRILL, records)
 
 
 def refuse_slow(records: list[Record], target: Target) -> None:

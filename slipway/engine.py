@@ -4,15 +4,16 @@ plan, admit, gate, claim, prove the way back, apply, settle, switch, verify, com
 keep the evidence, restore the last good release, verify it, close, quarantine, explain.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from slipway.claim import Goal, OpenClaim, holder_of, open_claim
-from slipway.errors import Refused, SlipwayError, Superseded, WayBackMissing
+from slipway.drill import refuse_drill
+from slipway.errors import Busy, Refused, Superseded, WayBackMissing
 from slipway.execution import Execution, Result, Tools
 from slipway.explanations import explain
 from slipway.history import (
@@ -21,8 +22,10 @@ from slipway.history import (
     rollback_target,
     serving_release,
 )
+from slipway.joining import is_held, same_release_over
 from slipway.journal import fence_step
-from slipway.ledger import Kind, Record
+from slipway.ledger import Kind, Record, timestamp
+from slipway.line import Line, standing_in_line
 from slipway.opening import (
     Admitted,
     LedgerMoved,
@@ -31,7 +34,7 @@ from slipway.opening import (
     busy,
     claim_body,
     deploy_body,
-    is_same,
+    refusal_body,
     refuse_busy,
     refuse_moved,
     rollback_body,
@@ -45,8 +48,6 @@ from slipway.recovery import (
     last_verified,
     next_action,
 )
-
-JOIN_SECONDS = 0.5
 
 
 async def no_gate(plan: Plan) -> list[int]:  # noqa: ARG001
@@ -74,23 +75,32 @@ class Engine:
         wanted = self.tools.platform.render(order.spec)
         return make_plan(order.candidate, order.spec, observed, wanted)
 
-    async def deploy(self, order: Order) -> Result:
+    async def deploy(self, order: Order, wait_seconds: float = 0.0) -> Result:
         """Bring the order's specification to its target, verified, or leave what served before.
 
         However often the same release is triggered, it is carried out once.
+
+        Args:
+            wait_seconds: how long it may wait in line for an environment that others hold.
 
         Raises:
             Refused: nothing was changed.
             ReleaseFailed: the release failed; what served before serves again.
             RestoreFailed, Superseded, Unreachable, Busy: see `slipway.errors`.
         """
-        while True:
-            await self._same_release_over(order)
-            await self._recover_abandoned()
-            try:
-                return await self._bring_in(order)
-            except SameRelease:
-                self.tools.note("another trigger carries out the same release")
+        ledger, lease_seconds = self.tools.ledger, self.tools.lease_seconds
+        with standing_in_line(ledger, wait_seconds, lease_seconds) as line:
+            while True:
+                await same_release_over(self.tools, order)
+                await line.turn(partial(is_held, self.tools, order))
+                try:
+                    await self._recover_abandoned()
+                    return await self._bring_in(order, line)
+                except SameRelease:
+                    self.tools.note("another trigger carries out the same release")
+                except Busy:
+                    if not line.may_wait:
+                        raise
 
     async def rollback(
         self, requested_by: str, reason: str, to: str | None = None, key: str | None = None
@@ -113,18 +123,24 @@ class Engine:
             execution = Execution(self.tools, claim, holder)
             return await self._roll_back(execution, goal)
 
-    async def drill(self, requested_by: str, budget_millis: int) -> Result:
+    async def drill(
+        self, requested_by: str, budget_millis: int, slot: datetime | None = None
+    ) -> Result:
         """Go to the last good release and come back, verified both ways, and measure it.
 
+        Args:
+            slot: when a schedule wanted it; one slot is drilled once.
+
         Raises:
-            NoRollbackTarget, Busy: the drill did not start.
+            NoRollbackTarget, Busy, SlotTaken: the drill did not start.
             ReleaseFailed: the way back does not work; the original serves again.
         """
         records = self.tools.ledger.records()
         origin, older = serving_release(records), rollback_target(records)
         body = claim_body(Goal.DRILL, older.candidate, older.spec, origin, requested_by)
+        body |= {"slot": timestamp(slot) if slot else None}
         claim = await self.tools.perform(
-            "claim", partial(self._append_claim, body, partial(refuse_busy, Goal.DRILL))
+            "claim", partial(self._append_claim, body, partial(refuse_drill, slot))
         )
         with self.tools.hold(claim) as holder:
             execution = Execution(self.tools, claim, holder)
@@ -146,7 +162,7 @@ class Engine:
             await self._fence(execution)
             return await self._go_on(execution)
 
-    async def _bring_in(self, order: Order) -> Result:
+    async def _bring_in(self, order: Order, line: Line) -> Result:
         head = len(self.tools.ledger.records())
         try:
             plan = await self.tools.perform("plan", partial(self.plan, order))
@@ -154,9 +170,11 @@ class Engine:
                 return self._unchanged(order, plan)
             admitted = await self.tools.perform("admit", partial(self.admit, order, plan))
             approvals = await self.gate(plan)
+            line.refuse_barging()
             claim = await self._claim(order, plan, head, admitted, approvals)
+            line.leave()
         except Refused as refusal:
-            self._record_refusal(order, refusal)
+            self.tools.ledger.append(Kind.REFUSED, refusal_body(order, refusal))
             raise
         return claim if isinstance(claim, Result) else await self._carry_out(claim, order, plan)
 
@@ -320,17 +338,6 @@ class Engine:
             return
         await self.recover()
 
-    async def _same_release_over(self, order: Order) -> None:
-        """Wait while another trigger carries out the same release."""
-        joined = 0
-        while (claim := open_claim(self.tools.ledger.records())) and is_same(order, claim):
-            if not self.tools.lives(claim):
-                return
-            if joined != claim.token:
-                self.tools.note(f"joined claim {claim.token}, which carries out the same release")
-                joined = claim.token
-            await asyncio.sleep(JOIN_SECONDS)
-
     async def _claim(
         self, order: Order, plan: Plan, head: int, admitted: Admitted, approvals: list[int]
     ) -> OpenClaim | Result:
@@ -380,15 +387,6 @@ class Engine:
             serving=order.spec.id,
             plan_hash=plan.hash,
         )
-
-    def _record_refusal(self, order: Order, refusal: SlipwayError) -> None:
-        explanation = explain(refusal, str(Stage.ADMIT), order.spec.target)
-        body = {
-            "candidate": order.candidate,
-            "requested_by": order.requested_by,
-            "explanation": explanation.model_dump(mode="json"),
-        }
-        self.tools.ledger.append(Kind.REFUSED, body)
 
 
 def _millis_since(started: float) -> int:

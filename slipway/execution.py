@@ -1,7 +1,6 @@
 """Carrying out one claim: steps, commit, and the way back when a step fails."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -95,7 +94,7 @@ class Tools:
 
     def lives(self, claim: OpenClaim) -> bool:
         """Whether the claim's holder still renews its lease."""
-        return holder_lives(self.ledger, claim, time.time(), self.lease_seconds)
+        return holder_lives(self.ledger, claim, self.lease_seconds)
 
 
 class Execution:

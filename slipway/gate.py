@@ -12,6 +12,8 @@ from slipway.names import short_digest
 from slipway.quantities import format_duration
 
 LONGEST_VALIDITY = timedelta(hours=24)
+# Who signs may be at a machine whose clock is not quite that of the ledger.
+TOLERANCE = timedelta(minutes=5)
 
 
 class Answer(StrEnum):
@@ -56,6 +58,7 @@ class GateVerdict:
     Attributes:
         counted: the approvals that count; they are spent once a claim records their numbers.
         denied_by: who closed the gate.
+        glass: the statement that broke it open, without approvals.
         needed: how many approvals are still missing.
     """
 
@@ -64,6 +67,7 @@ class GateVerdict:
     discounted: tuple[Discounted, ...]
     needed: int
     denied_by: str | None = None
+    glass: Approval | None = None
 
     @property
     def numbers(self) -> list[int]:
@@ -77,31 +81,44 @@ def may_open(
     approvals: Sequence[Approval],
     now: datetime,
     spent: Collection[str] = (),
+    *,
+    waited_until: datetime | None = None,
 ) -> GateVerdict:
     """Whether the gate opens for that request.
 
     Args:
         approvals: verified ones, in the order of the ledger.
-        now: aware; expiry and timeout are judged by it.
+        now: aware; expiry is judged by it.
         spent: nonces that earlier claims used.
+        waited_until: where the wait is, by a clock that nobody sets; the timeout is judged by it.
+            `now` unless given.
     """
+    at = waited_until or now
     counted: list[Approval] = []
     discounted: list[Discounted] = []
     denial: str | None = None
+    glass: Approval | None = None
     ends = request.requested_at + gate.timeout
     for approval in approvals:
         reason = discount(approval, request, counted, now, spent)
-        if not reason and approval.recorded > ends:
+        # What is read now was recorded by now, whatever the clock said that dated it.
+        if not reason and min(approval.recorded, at) > ends:
             reason = Reason.LATE
         if reason:
             discounted.append(Discounted(approval.statement.approver, reason))
         elif approval.statement.decision is Decision.DENY:
             denial = denial or approval.statement.approver
+        elif approval.statement.decision is Decision.BREAK_GLASS:
+            glass = glass or approval
         else:
             counted.append(approval)
     needed = max(0, gate.approvals - len(counted))
-    answer = _answer(denied=denial is not None, needed=needed, late=now > ends)
-    return GateVerdict(answer, tuple(counted), tuple(discounted), needed, denial)
+    if needed and glass:
+        counted, needed = [*counted, glass], 0
+    else:
+        glass = None
+    answer = _answer(denied=denial is not None, needed=needed, late=at > ends)
+    return GateVerdict(answer, tuple(counted), tuple(discounted), needed, denial, glass)
 
 
 def _answer(*, denied: bool, needed: int, late: bool) -> Answer:
@@ -131,11 +148,14 @@ def discount(
     if statement.nonce in spent:
         return Reason.SPENT
     if statement.decision is Decision.DENY:
-        return Reason.EXPIRED if statement.expires < request.requested_at else None
-    if statement.expires <= now:
+        is_older = statement.expires + TOLERANCE < request.requested_at
+        return Reason.EXPIRED if is_older else None
+    if statement.expires + TOLERANCE <= now:
         return Reason.EXPIRED
-    if statement.expires > now + LONGEST_VALIDITY:
+    if statement.expires > now + LONGEST_VALIDITY + TOLERANCE:
         return Reason.TOO_LONG
+    if statement.decision is Decision.BREAK_GLASS:
+        return None  # whoever has that role breaks it alone, for their own release too
     return _own(approval, request) or _repeated(approval, counted)
 
 

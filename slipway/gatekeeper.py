@@ -18,7 +18,7 @@ from slipway.appfile import Gate
 from slipway.approval import Approval, ApprovalRequest, verify_approval
 from slipway.canonical import JsonObject
 from slipway.errors import ApprovalRefused, SignatureRefused
-from slipway.gate import Answer, GateVerdict, discount, may_open, require_open
+from slipway.gate import TOLERANCE, Answer, GateVerdict, discount, may_open, require_open
 from slipway.ledger import Kind, Ledger, Record
 from slipway.plan import Plan
 
@@ -50,14 +50,17 @@ class Gatekeeper:
             ApprovalTimeout: nobody approved it in time.
             BadInput, Unreachable: the allowed-signers file cannot be used.
         """
-        gate = self._strict()
+        gate = self.strict()
         if gate.approvals == 0:
             return []
         request = self.request(plan)
         seen = len(self.ledger.records())
         while (verdict := self.verdict(request)).answer is Answer.WAITING:
-            seen = await self.new_records(seen, request.requested_at + gate.timeout)
+            seen = await self.new_records(seen, self._ends(request))
         require_open(verdict, gate, request)
+        if verdict.glass:
+            said = verdict.glass.statement
+            self.note(f"GLASS BROKEN by {said.approver}: {said.reason}")
         return verdict.numbers
 
     def request(self, plan: Plan) -> ApprovalRequest:
@@ -74,7 +77,7 @@ class Gatekeeper:
             changes=tuple(str(change) for change in plan.changes),
         )
         waiting = pending_request(self.ledger.records(), new)
-        if waiting and new.requested_at <= waiting.requested_at + self._strict().timeout:
+        if waiting and _still_waits(waiting, new, self.strict()):
             return waiting
         self.ledger.append(Kind.REQUESTED, new.model_dump(mode="json"))
         return new
@@ -85,19 +88,25 @@ class Gatekeeper:
         approvals, rejected = recorded_approvals(records, self.signers, now)
         for line in rejected:
             self.note(f"does not count: {line}")
-        verdict = may_open(self._strict(), request, approvals, now, spent_nonces(records))
+        gate, until = self.strict(), self.ledger.steady()
+        spent = spent_nonces(records)
+        verdict = may_open(gate, request, approvals, now, spent, waited_until=until)
         for item in verdict.discounted:
             self.note(f"does not count: {item}")
         return verdict
 
-    def _strict(self) -> Gate:
+    def _ends(self, request: ApprovalRequest) -> datetime:
+        """When the wait is over, by the ledger's steady clock."""
+        return request.requested_at + self.strict().timeout
+
+    def strict(self) -> Gate:
         """An app file that asks for less must itself be let in by the gate before."""
         least = max(self.gate.approvals, gate_before(self.ledger.records()))
         return self.gate.model_copy(update={"approvals": least})
 
     async def new_records(self, seen: int, ends: datetime) -> int:
         """Return the count once there are more records than were seen, or the time is over."""
-        while (count := len(self.ledger.records())) == seen and self.ledger.clock() <= ends:  # noqa: ASYNC110 - a directory signals nothing
+        while (count := len(self.ledger.records())) == seen and self.ledger.steady() <= ends:  # noqa: ASYNC110 - a directory signals nothing
             await asyncio.sleep(self.poll_seconds)
         return count
 
@@ -152,7 +161,7 @@ def refuse_replay(records: Sequence[Record], approval: Approval) -> None:
 def approval_body(approval: Approval) -> JsonObject:
     """Body of an `approval` record; only `text` is evidence."""
     return {
-        **approval.statement.model_dump(mode="json", exclude={"type"}),
+        **approval.statement.model_dump(mode="json", exclude={"type"}, exclude_none=True),
         "fingerprint": approval.fingerprint,
         "text": approval.text,
     }
@@ -175,6 +184,12 @@ def pending_request(records: Sequence[Record], new: ApprovalRequest) -> Approval
         if request and request == new.model_copy(update={"requested_at": request.requested_at}):
             return request
     return None
+
+
+def _still_waits(waiting: ApprovalRequest, new: ApprovalRequest, gate: Gate) -> bool:
+    """Whether its time is not over; one from the future was dated by a clock set back since."""
+    age = new.requested_at - waiting.requested_at
+    return -TOLERANCE <= age <= gate.timeout
 
 
 def _read_request(record: Record) -> ApprovalRequest | None:

@@ -10,7 +10,7 @@ so a chain copied from another environment does not verify. A record is canonica
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from slipway.names import Actor
 from slipway.release import Frozen, Target
 
 APPEND_TRIES = 1000
+LEASE = "lease"
 
 
 class Kind(StrEnum):
@@ -79,11 +80,29 @@ class LedgerStore(Protocol):
     def create(self, target: Target, number: int, data: bytes) -> bool:
         """Store durably where the number is absent; False where another writer was first."""
 
-    def read_lease(self, target: Target) -> bytes | None:
-        """The lease, which lies outside the chain."""
+    def read_lease(self, target: Target, name: str = LEASE) -> bytes | None:
+        """A lease, which lies outside the chain: the holder's, or of that name."""
 
-    def write_lease(self, target: Target, data: bytes) -> None:
+    def write_lease(self, target: Target, data: bytes, name: str = LEASE) -> None:
         """Replace the lease atomically."""
+
+    def create_lease(self, target: Target, data: bytes, name: str) -> bool:
+        """Write it where there is none of that name; False where another writer was first."""
+
+    def drop_lease(self, target: Target, name: str) -> None:
+        """Remove it, where it is there."""
+
+    def leases(self, target: Target, folder: str) -> list[str]:
+        """Names of the leases in that folder."""
+
+    def now(self) -> datetime:
+        """The store's own clock, which everybody shares whose machines' clocks differ; aware."""
+
+    def age(self, target: Target, number: int | None = None, lease: str = LEASE) -> float | None:
+        """Seconds since that record, or the lease, was written, by the store's own clock.
+
+        None where there is none. Negative where that clock was set back since.
+        """
 
     def keep_evidence(self, target: Target, data: bytes) -> str:
         """Store bytes by their digest; the digest."""
@@ -100,6 +119,19 @@ def genesis(target: Target) -> str:
 def utc_now() -> datetime:
     """The wall clock, aware, in UTC."""
     return datetime.fromtimestamp(time.time(), UTC)
+
+
+def steady(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """That clock as it was when first asked, and the time that has passed since."""
+    began: list[tuple[datetime, float]] = []
+
+    def now() -> datetime:
+        if not began:
+            began.append((clock(), time.monotonic()))
+        moment, at = began[0]
+        return moment + timedelta(seconds=time.monotonic() - at)
+
+    return now
 
 
 def timestamp(moment: datetime) -> str:
@@ -136,6 +168,10 @@ class Ledger:
     """One target's chain, verified as it is read.
 
     Only new records are read again, since records never change.
+
+    Attributes:
+        clock: what time it is.
+        steady: the same for waiting: once asked it goes on by itself, wherever a clock is set to.
     """
 
     def __init__(
@@ -143,12 +179,14 @@ class Ledger:
         store: LedgerStore,
         target: Target,
         actor: str,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
+        """Args: clock, which the records' times are told by; the store's own unless given."""
         self.store = store
         self.target = target
         self.actor = actor
-        self.clock = clock
+        self.clock = clock or store.now
+        self.steady = clock or steady(store.now)
         self._records: list[Record] = []
 
     def records(self) -> list[Record]:

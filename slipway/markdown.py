@@ -64,6 +64,21 @@ def gate(wanted: Plan, left: str) -> str:
     )
 
 
+def broken_glass(wanted: Plan, who: str, reason: str) -> str:
+    """Who let a release past its gate, why, and what reconciles it."""
+    target = wanted.spec.target
+    command = (
+        f"slipway approve --app {target.app} --environment {target.environment} "
+        f"{wanted.candidate} --plan {wanted.hash} --key KEY"
+    )
+    rows = [("Broken by", who), ("Why", reason), ("Candidate", _short(wanted.candidate))]
+    return (
+        f"# The glass of {text(target)} was broken\n\n{table(['Fact', 'Value'], rows)}\n\n"
+        f"It counts as drift until somebody else approves it:\n\n{_block(command)}\n\n"
+        f"{_changes(wanted)}\n"
+    )
+
+
 def summary(result: Result, seconds: float, analysed: Sequence[str] = ()) -> str:
     """How a release ended.
 

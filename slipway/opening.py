@@ -5,11 +5,13 @@ from typing import Any
 from slipway.approval import Decision
 from slipway.canonical import content_digest
 from slipway.claim import Goal, OpenClaim, open_claim
-from slipway.errors import ApprovalRefused, Busy, Final
+from slipway.errors import ApprovalRefused, Busy, Final, SlipwayError
+from slipway.explanations import explain
 from slipway.history import GoodRelease, claim_with_key, left_behind
 from slipway.ledger import Kind, Record
 from slipway.names import Actor, ReferenceText
 from slipway.plan import Plan
+from slipway.platform import Stage
 from slipway.release import Frozen, ReleaseSpec
 
 
@@ -98,6 +100,16 @@ def rollback_body(
         "key": key,
         "leaving": left.spec.id if left else None,
         "leaving_candidate": leaves.candidate if leaves else None,
+    }
+
+
+def refusal_body(order: Order, refusal: SlipwayError) -> dict[str, Any]:
+    """What is on record of an order that was refused before it claimed anything."""
+    explanation = explain(refusal, str(Stage.ADMIT), order.spec.target)
+    return {
+        "candidate": order.candidate,
+        "requested_by": order.requested_by,
+        "explanation": explanation.model_dump(mode="json"),
     }
 
 

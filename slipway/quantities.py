@@ -12,7 +12,7 @@ from slipway.errors import BadInput
 _BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _MILLIS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _MEMORY = r"[1-9][0-9]{0,8}(KiB|MiB|GiB)"
-_DURATION = r"(0|[1-9][0-9]{0,8})(ms|s|m|h|d)"
+DURATION = r"(0|[1-9][0-9]{0,8})(ms|s|m|h|d)"
 
 
 def parse_memory(text: Any) -> int:
@@ -37,7 +37,7 @@ def parse_duration(text: Any) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    return timedelta(milliseconds=_parse(text, "duration", _DURATION, _MILLIS, "30s"))
+    return timedelta(milliseconds=_parse(text, "duration", DURATION, _MILLIS, "30s"))
 
 
 def format_duration(value: timedelta) -> str:
@@ -83,6 +83,6 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION}$", "examples": ["30s"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "examples": ["30s"]}),
 ]
 Cpus = Annotated[float, Field(gt=0, le=256), AfterValidator(_whole_millis)]

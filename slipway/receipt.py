@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationError
 
+from slipway.approval import Decision
 from slipway.canonical import sha256_digest
 from slipway.claim import OpenClaim
 from slipway.dsse import IN_TOTO, own_key, seal, unseal
@@ -28,11 +29,12 @@ PROVING = (Stage.VERIFY, Stage.ANALYSE)
 
 
 class SignedApproval(Frozen):
-    """Who approved, with which key, in which record."""
+    """Who approved, with which key, in which record; or who broke the glass of the gate."""
 
     approver: str
     fingerprint: str
     record: int
+    decision: str = Decision.APPROVE
 
 
 class Deployment(Frozen):
@@ -107,7 +109,12 @@ def _subjects(candidate: str, spec: ReleaseSpec) -> dict[str, str]:
 def _approvals(claim: OpenClaim, records: Sequence[Record]) -> tuple[SignedApproval, ...]:
     bodies = [(number, records[number - 1].body) for number in claim.body.get("approvals", [])]
     return tuple(
-        SignedApproval(approver=body["approver"], fingerprint=body["fingerprint"], record=number)
+        SignedApproval(
+            approver=body["approver"],
+            fingerprint=body["fingerprint"],
+            record=number,
+            decision=body.get("decision", Decision.APPROVE),
+        )
         for number, body in bodies
     )
 

@@ -3,6 +3,7 @@
 One enrolled key a line, as in ssh-keygen(1); the namespaces are the role:
 
     alice@example.org,alice namespaces="prod.approval.slipway" ssh-ed25519 AAAA...
+    carol@example.org namespaces="prod.break-glass.slipway" ssh-ed25519 AAAA...
     bob@example.org namespaces="*.approval.slipway",valid-before="20270101Z" ssh-ed25519 AAAA...
 
 Stricter than SSH itself: an entry without namespaces would be a role for everything, and a pattern
@@ -16,6 +17,7 @@ from pathlib import Path
 from slipway.errors import BadInput, SignatureRefused, Unreachable
 
 NAMESPACE_SUFFIX = ".approval.slipway"
+BREAK_GLASS_SUFFIX = ".break-glass.slipway"
 LONGEST_FILE = 1_000_000
 _KEY_TYPE = re.compile(r"(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+")
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
@@ -40,9 +42,9 @@ class Signer:
     line: int
 
 
-def namespace(environment: str) -> str:
-    """What a key must be enrolled for to open that environment's gate."""
-    return environment + NAMESPACE_SUFFIX
+def namespace(environment: str, *, breaks_glass: bool = False) -> str:
+    """What a key must be enrolled for to open that environment's gate, or to break its glass."""
+    return environment + (BREAK_GLASS_SUFFIX if breaks_glass else NAMESPACE_SUFFIX)
 
 
 def read_signers(path: Path) -> tuple[Signer, ...]:

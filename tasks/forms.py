@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from prefect.input import RunInput
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
-from slipway.approval import LONGEST_TEXT
+from slipway.approval import LONGEST_TEXT, PREFIX
 from slipway.errors import BadInput
 from slipway.names import Name, check_actor, check_name, check_reference
+from slipway.quantities import DURATION, parse_duration
 
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _REFERENCE = r"[A-Za-z0-9.\[\]:-]+/[a-z0-9._/-]+@sha256:[0-9a-f]{64}"
@@ -56,6 +57,22 @@ Reason = Annotated[
     AfterValidator(_plain),
     WithJsonSchema({"type": "string", "pattern": r"^[^{}\x00-\x1f\x7f]{1,300}$"}),
 ]
+
+
+def _duration(value: str) -> str:
+    parse_duration(value)
+    return value
+
+
+MaybeSigned = Annotated[
+    str,
+    StringConstraints(pattern=rf"^({PREFIX}(\.[A-Za-z0-9_-]+){{2}})?$", max_length=LONGEST_TEXT),
+]
+Wait = Annotated[
+    str,
+    AfterValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "maxLength": 12}),
+]
 MaybeKey = Annotated[str, StringConstraints(pattern=f"^({_KEY})?$")]
 
 
@@ -93,6 +110,18 @@ KEY: Any = field(
     "Optional. The same key with another candidate or configuration is refused.",
     "",
     examples=["jenkins-shop-42"],
+)
+WAIT: Any = field(
+    "Wait",
+    "How long it may wait in line where other releases hold the environment, as in 10m.",
+    "0s",
+    examples=["10m"],
+)
+BREAK_GLASS: Any = field(
+    "Break the glass",
+    "Only in need: the line that `slipway approve --break-glass REASON --print` printed. The "
+    "release passes its gate alone, on record, and counts as drift until others approve it.",
+    "",
 )
 REASON: Any = field("Reason", "One line for the history.", "asked for by an operator")
 THROUGH: Any = field(

@@ -70,7 +70,7 @@ class FormGatekeeper(Gatekeeper):
         form = asyncio.create_task(self._form(ends))
         try:
             await asyncio.wait({ledger, form}, return_when=asyncio.FIRST_COMPLETED)
-            if ledger.done() and not form.done() and self.ledger.clock() <= ends:
+            if ledger.done() and not form.done() and self.ledger.steady() <= ends:
                 await self._close_form(form)
             if not self._took(form) and not ledger.done():
                 await ledger
@@ -84,7 +84,7 @@ class FormGatekeeper(Gatekeeper):
 
     async def _watch(self, seen: int, ends: datetime) -> None:
         """Another release may fill the chain meanwhile; its steps leave the form as it is."""
-        while self.ledger.clock() <= ends:
+        while self.ledger.steady() <= ends:
             count = await Gatekeeper.new_records(self, seen, ends)
             if any(record.kind in MATTERS for record in self.ledger.records()[seen:]):
                 return
@@ -92,7 +92,7 @@ class FormGatekeeper(Gatekeeper):
 
     async def _form(self, ends: datetime) -> str | None:
         """What somebody put into the form; None where no server shows it."""
-        left = ends - self.ledger.clock()
+        left = ends - self.ledger.steady()
         about = markdown.gate(self.plan, f"within {_in_words(left)}")
         form = ApprovalForm.with_initial_data(description=about)
         try:

@@ -7,8 +7,8 @@ from prefect.context import FlowRunContext
 
 from blocks.compose import Installation
 from slipway.candidate import environment_of
-from slipway.drill import refuse_slow, skip_reason
-from slipway.errors import SlipwayError
+from slipway.drill import SlotTaken, refuse_slow, skip_reason
+from slipway.errors import Busy, SlipwayError
 from slipway.history import serving_release
 from slipway.ledger import LedgerStore, utc_now
 from slipway.names import check_name
@@ -63,16 +63,23 @@ async def drill_target(
     """
     ledger = installation.ledger(target)
     if reason := skip_reason(ledger.records(), slot, utc_now()):
-        note(f"no drill of {target}: {reason}")
-        return f"{target}: skipped, {reason}"
+        return _skipped(target, reason)
     await tag_run(target)
     budget = await perform("budget read", partial(_budget_millis, installation, target))
-    async with open_door(installation, target) as door:
-        await installation.engine(target, door).drill(requested_by, budget)
+    try:
+        async with open_door(installation, target) as door:
+            await installation.engine(target, door).drill(requested_by, budget, slot)
+    except (SlotTaken, Busy) as error:  # another run was faster
+        return _skipped(target, error.message)
     records = ledger.records()
     await publish_drills(target, records)
     refuse_slow(records, target)
     return f"{target}: drilled"
+
+
+def _skipped(target: Target, reason: str) -> str:
+    note(f"no drill of {target}: {reason}")
+    return f"{target}: skipped, {reason}"
 
 
 def _budget_millis(installation: Installation, target: Target) -> int:

@@ -67,6 +67,11 @@ async def tag_app(app: str, revision: str | None = None) -> None:
     await _add_tags({f"app:{app}"} | ({f"revision:{revision[:12]}"} if revision else set()))
 
 
+async def tag_broken_glass() -> None:
+    """Tag a run whose release passed its gate without approvals."""
+    await _add_tags({"break-glass"})
+
+
 async def _add_tags(tags: set[str]) -> None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
@@ -74,3 +79,4 @@ async def _add_tags(tags: set[str]) -> None:
     wanted = set(context.flow_run.tags) | tags
     async with best_effort("tags"), get_client() as client:
         await client.update_flow_run(context.flow_run.id, tags=wanted)
+    context.flow_run.tags = sorted(wanted)  # what is added later comes on top

@@ -56,7 +56,8 @@ async def _looked(
 
 def compared(installation: Installation, target: Target) -> TargetDrift:
     """See `look`. The platform is opened here, so that a failure to do so is of this target."""
-    return look(target, installation.engine(target).tools)
+    signers = installation.settings.allowed_signers_file
+    return look(target, installation.engine(target).tools, signers)
 
 
 async def _publish(found: Sequence[TargetDrift]) -> None:

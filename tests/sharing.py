@@ -25,7 +25,10 @@ TOGETHER: dict[str, tuple[str, ...]] = {
             "test_cluster",
         ),
     ),
-    "deaths": ("test_prefect_death", "test_prefect_secrets"),
+    "deaths": (
+        *("test_prefect_death", "test_prefect_outage"),
+        "test_prefect_secrets",
+    ),
     "commands": ("test_secret_commands", "test_prefect_release", "test_jenkinsfile"),
     "records": ("test_bad_input", "test_integrate", "test_prefect_gate", "test_prefect_ui"),
     "gateway": (

@@ -3,7 +3,6 @@
 docs/docker-platform.md tells how traffic moves and how stale holders are fenced off.
 """
 
-import time
 from collections.abc import Sequence
 
 import docker
@@ -169,7 +168,7 @@ class DockerPlatform(Block):
             inspect = docker_evidence.inspect_lines(container)
             pieces.append(Evidence(f"{name} logs", docker_evidence.redact(logs, secrets)))
             pieces.append(Evidence(f"{name} inspect", docker_evidence.redact(inspect, secrets)))
-        now = int(time.time())
+        now = docker_evidence.engine_time(api)
         filters = names.label_filter(names.release_labels(spec))
         events = api.events(since=now - EVENT_SECONDS, until=now, decode=True, filters=filters)
         lines = [docker_evidence.event_line(e) for e in events if _matters(e)]

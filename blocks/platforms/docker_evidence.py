@@ -1,13 +1,21 @@
 """What is kept of a failed release before it is removed. Holds no secret."""
 
 from collections.abc import Mapping
+from datetime import datetime
+
+import docker
 
 from blocks.platforms import docker_names as names
 from blocks.platforms.docker_containers import declared_values
 from blocks.platforms.redaction import MASK, redact
 from slipway.canonical import JsonObject
 
-__all__ = ["environment_lines", "event_line", "inspect_lines", "redact"]
+__all__ = ["engine_time", "environment_lines", "event_line", "inspect_lines", "redact"]
+
+
+def engine_time(api: docker.APIClient) -> int:
+    """Epoch seconds by the engine's own clock; asked for events until later, it would wait."""
+    return int(datetime.fromisoformat(api.info()["SystemTime"]).timestamp())
 
 
 def inspect_lines(inspected: JsonObject) -> list[str]:

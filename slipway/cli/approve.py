@@ -1,6 +1,6 @@
 """`slipway approve`: a signed decision on exactly one plan."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from slipway.approval import Decision, Statement, sign_statement
-from slipway.cli.chains import known_target, open_ledger
+from slipway.cli.chains import known_target, open_ledger, open_store
 from slipway.cli.options import Json
 from slipway.errors import BadInput
 from slipway.explanations import printable
@@ -30,6 +30,9 @@ def approve(
         str | None, typer.Option(help="Principal in the allowed-signers file. Default: the actor.")
     ] = None,
     deny: Annotated[bool, typer.Option("--deny", help="Close the gate instead.")] = False,
+    break_glass: Annotated[
+        str | None, typer.Option(help="Open the gate alone, for this reason; needs that role.")
+    ] = None,
     valid: Annotated[int, typer.Option(min=1, max=1440, help="Minutes that it counts.")] = 60,
     only_print: Annotated[
         bool, typer.Option("--print", help="Do not hand it in; paste it into the Prefect form.")
@@ -38,14 +41,16 @@ def approve(
 ) -> None:
     """Sign a decision with an SSH key and hand it in."""
     settings = RuntimeSettings()
+    now = utc_now() if only_print else _now(settings)
     statement = Statement(
         candidate=candidate,
         app=app,
         environment=environment,
         plan=plan,
-        decision=Decision.DENY if deny else Decision.APPROVE,
+        decision=_decision(break_glass, deny=deny),
         approver=approver or settings.actor,
-        expires=utc_now() + timedelta(minutes=valid),
+        expires=now + timedelta(minutes=valid),
+        reason=break_glass,
     )
     if not only_print:
         _show_request(settings, statement)
@@ -57,6 +62,19 @@ def approve(
     out().print(text)
     if record:
         err().print(f"recorded as {record} in the ledger of {app}/{environment}")
+
+
+def _decision(break_glass: str | None, *, deny: bool) -> Decision:
+    if break_glass is None:
+        return Decision.DENY if deny else Decision.APPROVE
+    if deny:
+        raise BadInput("a gate is either closed or broken", allowed="--deny or --break-glass")
+    return Decision.BREAK_GLASS
+
+
+def _now(settings: RuntimeSettings) -> datetime:
+    """By the ledger's clock, which the gate goes by, whatever this machine's says."""
+    return open_store(settings).now()
 
 
 def _show_request(settings: RuntimeSettings, statement: Statement) -> None:

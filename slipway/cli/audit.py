@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from slipway.approval import Decision
 from slipway.audit import Audit, audit_ledger, require_sound
 from slipway.cli.chains import open_store, unknown_target
 from slipway.cli.options import Json, OneApp, OneEnvironment
@@ -12,7 +13,7 @@ from slipway.directory_store import DirectoryStore
 from slipway.dsse import deployer_keys, public_keys
 from slipway.errors import BadInput
 from slipway.ledger import LedgerStore
-from slipway.receipt import verify_receipt
+from slipway.receipt import SignedApproval, verify_receipt
 from slipway.release import Target
 from slipway.settings import RuntimeSettings
 from slipway.terminal import emit_json, out, table
@@ -80,7 +81,7 @@ def verify_one(
     if json:
         emit_json(said.model_dump(mode="json"))
         return
-    approvers = ", ".join(one.approver for one in said.approvals) or "nobody, the gate needs none"
+    approvers = ", ".join(map(_who, said.approvals)) or "nobody, the gate needs none"
     rows = [
         ("target", str(said.target)),
         ("candidate", said.candidate),
@@ -89,3 +90,8 @@ def verify_one(
         ("record", f"{said.record}, {said.record_digest}"),
     ]
     out().print(table("", ["the receipt verifies", ""], rows))
+
+
+def _who(one: SignedApproval) -> str:
+    broke = one.decision == Decision.BREAK_GLASS
+    return f"nobody; {one.approver} broke the glass" if broke else one.approver

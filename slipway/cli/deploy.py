@@ -2,16 +2,25 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from slipway.approval import Decision, Statement, sign_statement
 from slipway.cli.options import Candidate, Environment, Json
-from slipway.gatekeeper import Gatekeeper
+from slipway.errors import BadInput
+from slipway.explanations import printable
+from slipway.gatekeeper import Gatekeeper, hand_in
 from slipway.plan import Plan
-from slipway.terminal import emit_json, out, table
+from slipway.quantities import parse_duration
+from slipway.terminal import emit_json, err, out, table
+
+GLASS_COUNTS = timedelta(minutes=15)
 
 
 def plan(candidate: Candidate, environment: Environment, json: Json = False) -> None:
@@ -39,15 +48,59 @@ def _print_plan(found: Plan) -> None:
     out().print(escape(f"plan {found.hash}"))
 
 
-async def wait_at_gate(keeper: Gatekeeper, note: Callable[[str], None], plan: Plan) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Hammer:
+    """What breaks the glass of a gate.
+
+    Attributes:
+        key: SSH key of somebody who is enrolled for that, under the name `who`.
+    """
+
+    reason: str
+    key: Path
+    who: str
+
+
+async def wait_at_gate(
+    keeper: Gatekeeper, note: Callable[[str], None], plan: Plan, hammer: Hammer | None = None
+) -> list[int]:
     """Wait until the gate opens, and say how it is opened; see Gatekeeper."""
-    if keeper.gate.approvals:
+    if hammer and keeper.strict().approvals:
+        break_glass(keeper, plan, hammer)
+    elif keeper.gate.approvals:
         target = plan.spec.target
         note(
             f"the gate waits; somebody else: slipway approve {plan.candidate} --app {target.app} "
             f"--environment {target.environment} --plan {plan.hash} --key KEY"
         )
     return await keeper(plan)
+
+
+def break_glass(keeper: Gatekeeper, plan: Plan, hammer: Hammer) -> None:
+    """Sign for this plan, and say so where nobody overlooks it.
+
+    Raises:
+        Refused: the key is not enrolled for that.
+    """
+    request = keeper.request(plan)
+    statement = Statement(
+        candidate=plan.candidate,
+        app=request.app,
+        environment=request.environment,
+        plan=plan.hash,
+        decision=Decision.BREAK_GLASS,
+        approver=hammer.who,
+        expires=keeper.ledger.clock() + GLASS_COUNTS,
+        reason=hammer.reason,
+    )
+    record = hand_in(keeper.ledger, sign_statement(statement, hammer.key), keeper.signers)
+    err().print(
+        f"[bold red]GLASS BROKEN[/] at the gate of {plan.spec.target} by {escape(hammer.who)}: "
+        f"{escape(printable(hammer.reason))} (record {record.number}); somebody else, afterwards: "
+        f"slipway approve {plan.candidate} --app {request.app} --environment "
+        f"{request.environment} --plan {plan.hash} --key KEY",
+        soft_wrap=True,
+    )
 
 
 def deploy(
@@ -64,6 +117,19 @@ def deploy(
         bool,
         typer.Option("--allow-downgrade", help="Deploy one older than what serves; recorded."),
     ] = False,
+    wait: Annotated[
+        str, typer.Option(help="Wait in line so long where others hold it, as in 10m.")
+    ] = "0s",
+    break_glass: Annotated[
+        str | None,
+        typer.Option(help="Go past the gate without approvals, for this reason; see --glass-key."),
+    ] = None,
+    glass_key: Annotated[
+        Path | None, typer.Option(help="SSH key that is enrolled to break this gate's glass.")
+    ] = None,
+    glass_name: Annotated[
+        str | None, typer.Option(help="Principal of that key. Default: SLIPWAY_ACTOR.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Deploy a candidate; on any failure the last good release serves again."""
@@ -72,18 +138,33 @@ def deploy(
     from slipway.execution import Result
     from slipway.release import parse_target
 
+    seconds = parse_duration(wait).total_seconds()
     installation = Installation()
     found = installation.candidate(candidate)
     target = parse_target(found.app, environment)
+    hammer = _hammer(break_glass, glass_key, glass_name or installation.settings.actor)
 
     async def act(door: Door) -> Result:
         who = requested_by or installation.settings.actor
         release = installation.release(found, environment, who, door)
-        gate = partial(wait_at_gate, release.gatekeeper, door.note)
+        gate = partial(wait_at_gate, release.gatekeeper, door.note, hammer=hammer)
         order = release.order(key=key, again=again, allow_downgrade=allow_downgrade)
-        return await release.engine(gate).deploy(order)
+        return await release.engine(gate).deploy(order, seconds)
 
     started = time.monotonic()
     result = run_engine(target, act, quiet=json)
     if result:
         print_result(result, time.monotonic() - started, as_json=json)
+
+
+def _hammer(reason: str | None, key: Path | None, who: str) -> Hammer | None:
+    if reason is None and key is None:
+        return None
+    if reason is None or key is None:
+        raise BadInput(
+            "a gate's glass is broken with a reason and a key",
+            found="--glass-key alone" if key else "--break-glass alone",
+            allowed="--break-glass REASON --glass-key KEY",
+            next_step="see docs/approvals.md, Breaking the glass",
+        )
+    return Hammer(reason, key, who)

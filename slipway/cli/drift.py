@@ -18,10 +18,10 @@ def drift(
     from blocks.compose import Installation
 
     installation, errors = Installation(), list[SlipwayError]()
-    found = []
+    found, signers = [], installation.settings.allowed_signers_file
     for target in chosen_targets(installation.settings, app, environment):
         try:
-            found.append(look(target, installation.engine(target).tools))
+            found.append(look(target, installation.engine(target).tools, signers))
         except SlipwayError as error:
             errors.append(error)
             found.append(TargetDrift(target=target, unread=error.message))

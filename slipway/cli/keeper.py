@@ -1,7 +1,8 @@
 """The keeper: notices a dead release and has it recovered, with or without a Prefect server.
 
 It reads leases in the ledger every two seconds and starts a run only where a lease ran out, once
-for each claim; where no run takes the claim over, it recovers by itself.
+for each claim; where no run takes the claim over, it recovers by itself. It also tells the server
+what the ledger says was done, so that nothing is missing there that happened while it was away.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import structlog
 
 from blocks.compose import Door, Installation
 from slipway.claim import OpenClaim, holder_lives, open_claim, read_lease
+from slipway.cli.backfill import Backfill
 from slipway.cli.prefect_api import PrefectApi
 from slipway.errors import SlipwayError, Unreachable
 from slipway.explanations import printable
@@ -40,6 +42,10 @@ class Keeper:
     working: dict[Target, asyncio.Task[None]] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
     rounds: int = 0
+    backfill: Backfill | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.backfill = Backfill(self.installation.store, self.api) if self.api else None
 
     async def look(self) -> None:
         """One round over every target and, now and then, over the runs of dead processes."""
@@ -51,6 +57,8 @@ class Keeper:
         if self.rounds % RUNS_EVERY == 0 or self.expired:
             self._bury_runs()
         self.rounds += 1
+        if self.backfill:
+            self.backfill.look()
 
     async def _look_at(self, target: Target) -> None:
         claim = self._abandoned(target)
@@ -69,7 +77,7 @@ class Keeper:
     def _abandoned(self, target: Target) -> OpenClaim | None:
         ledger = self.installation.ledger(target)
         claim = open_claim(ledger.records())
-        if claim is None or holder_lives(ledger, claim, time.time()):
+        if claim is None or holder_lives(ledger, claim):
             return None
         lease = read_lease(ledger.store, target)
         if lease and lease.token == claim.token:

@@ -5,6 +5,7 @@ from datetime import datetime
 from slipway.canonical import JsonObject
 from slipway.claim import Lease, OpenClaim, open_claim
 from slipway.errors import NoRollbackTarget
+from slipway.glass import glass_of
 from slipway.history import rollback_target, serving_release
 from slipway.ledger import Kind, Record
 from slipway.names import short_digest
@@ -22,6 +23,7 @@ class Status(Frozen):
         held: the open claim in words, or None.
         waiting: plan hash that a gate waits for, or None.
         last: how the newest release ended.
+        glass: by whom what serves was let in past its gate, while nobody else approved it.
         observed: spec id that the target says serves, `nothing`, or why it was not asked.
     """
 
@@ -35,10 +37,11 @@ class Status(Frozen):
     waiting: str | None
     last: str | None
     observed: str | None = None
+    glass: str | None = None
 
 
-def status_of(target: Target, records: list[Record], lease: Lease | None, now: float) -> Status:
-    """The status as the ledger tells it; `now` in epoch seconds judges the lease."""
+def status_of(target: Target, records: list[Record], lease: Lease | None, *, lives: bool) -> Status:
+    """The status as the ledger tells it; `lives` is whether the lease's holder does."""
     serving = serving_release(records)
     rows = releases_of(records)
     return Status(
@@ -48,7 +51,7 @@ def status_of(target: Target, records: list[Record], lease: Lease | None, now: f
         spec=serving.spec.id if serving else None,
         since=serving.time if serving else None,
         back=_way_back(records),
-        held=_held(open_claim(records), lease, now),
+        held=_held(open_claim(records), lease, lives=lives),
         waiting=_waiting(records),
         last=rows[-1].outcome if rows else None,
     )
@@ -61,12 +64,12 @@ def _way_back(records: list[Record]) -> str | None:
         return None
 
 
-def _held(claim: OpenClaim | None, lease: Lease | None, now: float) -> str | None:
+def _held(claim: OpenClaim | None, lease: Lease | None, *, lives: bool) -> str | None:
     if claim is None:
         return None
     if lease is None or lease.token != claim.token:
         return f"{claim.goal} {claim.token}, without a lease"
-    alive = "alive" if lease.alive(now) else "gone: slipway recover"
+    alive = "alive" if lives else "gone: slipway recover"
     return f"{claim.goal} {claim.token} by {lease.holder}, {alive}"
 
 
@@ -81,7 +84,11 @@ def _waiting(records: list[Record]) -> str | None:
 
 
 class Row(Frozen):
-    """One release, rollback, drill or refusal. `millis` is None while it is open."""
+    """One release, rollback, drill or refusal. `millis` is None while it is open.
+
+    Attributes:
+        glass: who let it in past its gate, and why; None for what was approved.
+    """
 
     number: int
     time: str
@@ -91,6 +98,12 @@ class Row(Frozen):
     requested_by: str
     millis: int | None = None
     why: str | None = None
+    glass: str | None = None
+
+    @property
+    def remark(self) -> str:
+        """Why it ended as it did, and a broken glass before all."""
+        return "; ".join(filter(None, [self.glass, self.why]))
 
     @property
     def short(self) -> str:
@@ -103,7 +116,7 @@ def releases_of(records: list[Record]) -> list[Row]:
     rows: list[Row] = []
     for record in records:
         if record.kind is Kind.CLAIM:
-            rows.append(_opened(record))
+            rows.append(_opened(record).model_copy(update={"glass": _glass(record, records)}))
         elif record.kind is Kind.REFUSED:
             rows.append(_refused(record))
         elif record.kind is Kind.FAILED and rows:
@@ -123,6 +136,11 @@ def _opened(record: Record) -> Row:
         requested_by=str(record.body.get("requested_by", record.actor)),
         why=record.body.get("reason"),
     )
+
+
+def _glass(claim: Record, records: list[Record]) -> str | None:
+    glass = glass_of(claim, records)
+    return str(glass) if glass else None
 
 
 def _refused(record: Record) -> Row:

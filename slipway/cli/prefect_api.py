@@ -4,16 +4,19 @@ Source: Prefect's REST API, as `/api/openapi.json` of the server describes it.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any, Self
 
 import httpx
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_exponential
 
+from slipway.canonical import JsonObject
 from slipway.errors import Unreachable
 from slipway.release import Target
 
 SECONDS = 5.0
 ATTEMPTS = 5
+EVENTS_AT_ONCE = 50
 HOLDER = "holder:"
 RECOVER = "/deployments/name/recover/recover"
 
@@ -81,10 +84,34 @@ class PrefectApi:
         runs: list[dict[str, Any]] = self._send("POST", "/flow_runs/filter", body)
         return runs[0] if runs else None
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    def newest_artifact(self, key: str) -> str | None:
+        """The text of the newest artifact with that key, or None."""
+        wanted = {"artifacts": {"key": {"any_": [key]}}, "limit": 1}
+        found = self._send("POST", "/artifacts/latest/filter", wanted)
+        return str(found[0]["data"]) if found else None
+
+    def add_artifact(self, key: str, markdown: str, about: str) -> None:
+        """One more version of a markdown artifact, of no run."""
+        body = {"key": key, "type": "markdown", "data": markdown, "description": about}
+        self._send("POST", "/artifacts/", body)
+
+    def events_of(self, ids: Sequence[str]) -> set[str]:
+        """Which of the events with these ids the server has."""
+        found: set[str] = set()
+        for start in range(0, len(ids), EVENTS_AT_ONCE):
+            wanted = {"id": {"id": list(ids[start : start + EVENTS_AT_ONCE])}}
+            answer = self._send("POST", "/events/filter", {"filter": wanted})
+            found |= {one["id"] for one in answer["events"]}
+        return found
+
+    def send_events(self, events: Sequence[JsonObject]) -> None:
+        """Hand in events; one whose id the server has already is taken once."""
+        self._send("POST", "/events", list(events))
+
+    def _ask(self, method: str, path: str, body: Any) -> httpx.Response:
         return self._client.request(method, path, json=body).raise_for_status()
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
         try:
             answer = _patiently(self._ask)(method, path, body)
         except httpx.HTTPError as error:
@@ -93,7 +120,7 @@ class PrefectApi:
                 found=type(error).__name__,
                 next_step="slipway doctor; the ledger is kept without it",
             ) from None
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def _is_busy(error: BaseException) -> bool:

@@ -1,19 +1,21 @@
 """`slipway status` and `slipway history`: what the ledger says, without any server."""
 
-import time
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from slipway.claim import read_lease
+from slipway.claim import lease_lives, read_lease
 from slipway.cli.chains import chosen_targets, known_target, open_ledger
 from slipway.cli.options import App, Environment, Json, OneApp, OneEnvironment
 from slipway.cli.overview import Row, Status, releases_of, status_of
 from slipway.errors import SlipwayError
+from slipway.explanations import printable
+from slipway.glass import open_glass
 from slipway.names import short_digest
 from slipway.release import Target
 from slipway.settings import RuntimeSettings
-from slipway.terminal import emit_json, out, table
+from slipway.terminal import emit_json, err, out, table
 
 
 def status(
@@ -30,9 +32,12 @@ def status(
     for target in chosen_targets(settings, app, environment):
         ledger = open_ledger(settings, target)
         lease = read_lease(ledger.store, target)
-        row = status_of(target, ledger.records(), lease, time.time())
+        lives = lease is not None and lease_lives(ledger.store, target, lease)
+        row = status_of(target, ledger.records(), lease, lives=lives)
         seen = _observed(settings, target) if observe else None
-        found.append(row.model_copy(update={"observed": seen}))
+        glass = open_glass(ledger.records(), settings.allowed_signers_file, ledger.clock())
+        update = {"observed": seen, "glass": str(glass) if glass else None}
+        found.append(row.model_copy(update=update))
     if json:
         emit_json([row.model_dump(mode="json") for row in found])
     elif not found:
@@ -41,6 +46,10 @@ def status(
         columns = ["target", "serving", "since", "last", "way back", "under way"]
         columns += ["observed"] if observe else []
         out().print(table("", columns, [_status_cells(row)[: len(columns)] for row in found]))
+    for row in found if not json else []:
+        if row.glass:
+            said = f"{row.target}: {printable(row.glass)}; nobody else approved it since"
+            err().print(f"[bold red]{escape(said)}[/]", soft_wrap=True)
 
 
 def _observed(settings: RuntimeSettings, target: Target) -> str:
@@ -101,5 +110,5 @@ def _history_cells(row: Row) -> list[str]:
         row.outcome,
         seconds,
         row.requested_by,
-        row.why or "",
+        row.remark,
     ]

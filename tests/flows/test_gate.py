@@ -3,17 +3,19 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
 
 from flows.deploy import deploy
-from slipway.approval import Decision
+from slipway.approval import Decision, Statement
 from slipway.claim import open_claim
-from slipway.errors import ApprovalRefused, ApprovalTimeout
+from slipway.errors import ApprovalRefused, ApprovalTimeout, BadInput
 from slipway.gatekeeper import hand_in
 from slipway.history import Outcome
-from slipway.ledger import Kind, Ledger
+from slipway.ledger import Kind, Ledger, utc_now
 from slipway.release import Target
 from tests.fakes.site import Site
 from tests.flows.gate_acts import paused_run, press, request_in, statement
@@ -69,6 +71,58 @@ async def test_signature_in_the_form_opens_the_gate(gated: Site, sign: Callable[
     assert (await running).outcome is Outcome.RELEASED
     kinds = [record.kind for record in prod(gated).records()]
     assert kinds[:3] == [Kind.REQUESTED, Kind.APPROVAL, Kind.CLAIM]
+
+
+async def test_broken_glass_of_a_run_opens_the_gate_and_is_shown(
+    gated: Site, sign: Callable[..., str], keys: Path
+) -> None:
+    """I8: signed for exactly this plan before; the run is tagged, an artifact says who and why."""
+    candidate = gated.push("a", GATED)
+    release = gated.release(gated.candidate(candidate), "prod", "ci")
+    plan = release.engine().plan(release.order())
+    said = Statement(
+        candidate=candidate,
+        app="shop",
+        environment="prod",
+        plan=plan.hash,
+        decision=Decision.BREAK_GLASS,
+        approver="erin",
+        reason="payments are down",
+        expires=utc_now() + timedelta(minutes=5),
+    )
+
+    result = await deploy(
+        candidate=candidate, environment="prod", requested_by="ci", break_glass=sign(said, "erin")
+    )
+
+    assert result.outcome is Outcome.RELEASED
+    async with get_client() as client:
+        runs = await client.read_flow_runs()
+        artifacts = await client.read_artifacts()
+    assert [run for run in runs if {"break-glass", TAG} <= set(run.tags)]
+    shown = [one.data for one in artifacts if one.key == "break-glass--shop--prod"]
+    assert len(shown) == 1
+    assert "payments are down" in str(shown[0])
+
+
+async def test_an_approval_is_no_broken_glass(gated: Site, sign: Callable[..., str]) -> None:
+    """I8: what opens a gate is handed in at the gate, where it is asked for."""
+    candidate = gated.push("a", GATED)
+    release = gated.release(gated.candidate(candidate), "prod", "ci")
+    plan = release.engine().plan(release.order())
+    said = Statement(
+        candidate=candidate,
+        app="shop",
+        environment="prod",
+        plan=plan.hash,
+        decision=Decision.APPROVE,
+        approver="alice",
+        expires=utc_now() + timedelta(minutes=5),
+    )
+    with pytest.raises(BadInput, match="no broken glass"):
+        await deploy(
+            candidate=candidate, environment="prod", requested_by="ci", break_glass=sign(said)
+        )
 
 
 async def test_spoofed_resume_opens_nothing(gated: Site, sign: Callable[..., str]) -> None:

@@ -315,7 +315,7 @@ class PrefectRig:
         ]
         return self.run("prefect", "deployment", "run", deployment, *given, "--watch", *extra)
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
+    def post(self, path: str, body: Any) -> Any:
         """An answer of the API; SQLite under load may ask for patience."""
         with self.api as api:
             for _ in range(10):

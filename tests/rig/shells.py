@@ -26,8 +26,11 @@ class Shell:
     variables: dict[str, str] = field(default_factory=dict)
     running: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def start(self, *argv: str, module: str = "slipway.cli") -> "subprocess.Popen[str]":
-        own = {**self.rig.environment, "PREFECT_API_URL": DEAD_SERVER, **self.variables}
+    def start(
+        self, *argv: str, module: str = "slipway.cli", **variables: str
+    ) -> "subprocess.Popen[str]":
+        server = {"PREFECT_API_URL": DEAD_SERVER}
+        own = {**self.rig.environment, **server, **self.variables, **variables}
         process = subprocess.Popen(
             [sys.executable, "-m", module, *argv],
             env={**base_environment(os.environ), **own},
@@ -39,9 +42,9 @@ class Shell:
         self.running.append(process)
         return process
 
-    def run(self, *argv: str, code: int = 0) -> str:
+    def run(self, *argv: str, code: int = 0, **variables: str) -> str:
         """Standard output and error of a command that ends with that exit code."""
-        return self.end(self.start(*argv), code)
+        return self.end(self.start(*argv, **variables), code)
 
     def end(self, process: "subprocess.Popen[str]", code: int) -> str:
         out, err = process.communicate(timeout=120)

@@ -11,13 +11,14 @@ from slipway.approval import sign_statement
 ROLES = {
     "alice": 'alice@example.org,alice namespaces="*.approval.slipway"',
     "bob": 'bob@example.org namespaces="stage.approval.slipway"',
+    "erin": 'erin@example.org,erin namespaces="prod.break-glass.slipway"',
     "carol": 'carol@example.org namespaces="*.approval.slipway",valid-before="20261101Z"',
 }
 
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SSH keys of four people; the file `allowed` enrols three of them, each in another role."""
+    """SSH keys of five people; the file `allowed` enrols all but mallory, each in another role."""
     folder = tmp_path_factory.mktemp("keys")
     for name in (*ROLES, "mallory"):
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name]

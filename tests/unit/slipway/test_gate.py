@@ -47,6 +47,7 @@ def approval(by: str, **case: Any) -> Approval:
         environment=case.get("environment", "prod"),
         plan=digest(case.get("plan", "plan")),
         decision=case.get("decision", "approve"),
+        reason="the database burns" if case.get("decision") == "break-glass" else None,
         approver=by,
         expires=expires,
         nonce=a_nonce(by, case.get("nonce", 1)),
@@ -58,11 +59,13 @@ def approval(by: str, **case: Any) -> Approval:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_gate_answers_as_the_table_says(case: dict[str, Any]) -> None:
-    """I2 I3 I4: who counts, what does not, and the one verdict."""
+    """I2, I3, I4, I6, I8: who counts, what does not, whose clock counts, and the one verdict."""
     gate = Gate(**{"approvals": 1, "timeout": "600s", **case.get("gate", {})})
     approvals = [approval(**item) for item in case["approvals"]]
     spent = {a_nonce(name) for name in case.get("spent", [])}
-    verdict = may_open(gate, REQUEST, approvals, at(case.get("now", "12:05")), spent)
+    now, waited = at(case.get("now", "12:05")), case.get("waited")
+    until = at(waited) if waited else None
+    verdict = may_open(gate, REQUEST, approvals, now, spent, waited_until=until)
     assert verdict.answer == case["answer"]
     assert [item.statement.approver for item in verdict.counted] == case.get("counted", [])
     reasons = [item.reason for item in verdict.discounted]

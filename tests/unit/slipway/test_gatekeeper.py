@@ -1,6 +1,7 @@
 """Requests, approvals and the wait between them, on a ledger in a real directory."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -226,3 +227,55 @@ async def test_lower_gate_is_let_in_by_the_gate_before(
     hand_in(ledger, sign(statement(ledger, plan("open door"))), keys / "allowed")
     claim(ledger, plan("open door"), await waiting)
     assert gate_before(ledger.records()) == 0
+
+
+class Stepping(DirectoryStore):
+    """A store whose clock is set at a moment that a test chooses."""
+
+    shift = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.shift
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_wait_is_as_long_as_the_gate_says_wherever_the_clock_is_set(
+    tmp_path: Path, keys: Path, hours: int
+) -> None:
+    """I6: ahead ends it no sooner, back no later."""
+    store = Stepping(tmp_path)
+    ledger = Ledger(store, Target(app="shop", environment="prod"), "robot")
+    gate = Gate(approvals=1, timeout="2s")
+    keeper = Gatekeeper(ledger, keys / "allowed", gate, "robot", poll_seconds=0.01)
+    began = time.monotonic()
+    waiting = asyncio.create_task(keeper(plan()))
+    await asyncio.sleep(0.3)
+    store.shift = timedelta(hours=hours)
+    with pytest.raises(ApprovalTimeout, match="within 2s"):
+        await asyncio.wait_for(waiting, 30)
+    assert time.monotonic() - began > 0.9
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_approval_counts_though_the_clock_was_set_while_the_gate_waited(
+    tmp_path: Path, keys: Path, sign: Callable[..., str], hours: int
+) -> None:
+    """I6: signed and dated by the clock as it is then."""
+    store = Stepping(tmp_path)
+    ledger = Ledger(store, Target(app="shop", environment="prod"), "robot")
+    gate = Gate(approvals=1, timeout="10m")
+    keeper = Gatekeeper(ledger, keys / "allowed", gate, "robot", poll_seconds=0.01)
+    waiting = asyncio.create_task(keeper(plan()))
+    await asyncio.sleep(0.1)
+    store.shift = timedelta(hours=hours)
+    hand_in(ledger, sign(statement(ledger, plan())), keys / "allowed")
+    assert await asyncio.wait_for(waiting, 30) == [2]
+
+
+def test_request_dated_by_a_clock_that_was_set_back_is_asked_again(
+    ledger: Ledger, keeper: Gatekeeper
+) -> None:
+    """I6: else it would wait three hours longer."""
+    first = keeper.request(plan())
+    ledger.clock.tick(-180)
+    assert keeper.request(plan()) != first
