@@ -13,6 +13,8 @@ from slipway.errors import BadInput
 from slipway.explanations import printable
 
 KEPT_LINES = 400
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+OUT_OF_MEMORY = "killed by the kernel: out of memory (or somebody sent SIGKILL)"
 _LINE_BYTES = 64 * 1024
 
 # What programs of a build may see of our environment: how to reach things, never credentials.
@@ -31,6 +33,18 @@ class Finished:
     code: int
     lines: tuple[str, ...]
     late: bool = False
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """Whether it was killed as the kernel kills what asks for more memory than there is."""
+        return not self.late and self.code in KILLED
+
+    @property
+    def how(self) -> str:
+        """Its end in words."""
+        if self.is_out_of_memory:
+            return OUT_OF_MEMORY
+        return f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
 
 
 def harmless(environment: Mapping[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from slipway.interruption import Interruption
 from slipway.journal import Journal, Observer, no_observer
 from slipway.ledger import Kind, Ledger, Record, timestamp
 from slipway.names import short_digest
+from slipway.patience import PAUSES
 from slipway.platform import Platform, Stage, Step, StepContext
 from slipway.release import Frozen, ReleaseSpec, Target, parse_spec
 from slipway.secret import SecretReader
@@ -72,6 +73,7 @@ class Tools:
         after_close: called once a claim is closed, as for a checkpoint.
         note: one line of progress for the operator.
         lease_seconds: how long a holder counts as alive after its last sign of life.
+        pauses: seconds between the tries of a step that is unreachable.
         interruption: an operator's wish to stop; the command line requests it at Ctrl-C.
     """
 
@@ -87,6 +89,7 @@ class Tools:
     after_close: Callable[[Record], None] = field(default=lambda closed: None)
     lease_seconds: float = LEASE_SECONDS
     interruption: Interruption = field(default_factory=Interruption)
+    pauses: Sequence[float] = PAUSES
 
     def hold(self, claim: OpenClaim) -> Holder:
         """Keeps the claim alive while it is carried out."""
@@ -103,7 +106,7 @@ class Execution:
     def __init__(self, tools: Tools, claim: OpenClaim, holder: Holder) -> None:
         self.tools = tools
         self.claim = claim
-        self.journal = Journal(tools.ledger, claim.token, tools.observer)
+        self.journal = Journal(tools.ledger, claim.token, tools.observer, tools.pauses)
         self.context = StepContext(
             check=self._check,
             note=tools.note,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from blocks.process import harmless, run
-from slipway.errors import DeadlineExceeded, TestsFailed
+from slipway.errors import Cause, DeadlineExceeded, TestsFailed
 from tasks.acts import act
 from tasks.checkout import Work
 from tasks.notes import note
@@ -43,8 +43,9 @@ async def _run(work: Work, output: Path, seconds: float, number: int) -> None:
     if done.code != 0:
         raise TestsFailed(
             "the app's own tests failed",
-            found=f"exit code {done.code} of {what!a}",
+            found=f"{done.how}: {what!a}" if done.is_out_of_memory else f"{done.how} of {what!a}",
             next_step=f"run it in {work.checkout.folder} and mend it; nothing was built",
+            cause=Cause.MEMORY if done.is_out_of_memory else None,
             evidence=[line for line in done.lines if line][-EVIDENCE:],
             stage="test",
         )

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,16 +14,25 @@ import docker
 from blocks.builders.client import DockerClient, Way, build_command, check_way, choose_way
 from blocks.builders.inputs import BuildInputs, check_context
 from blocks.engines import engine_errors
-from blocks.process import harmless, run
+from blocks.process import OUT_OF_MEMORY, harmless, run
 from blocks.registries.logins import auth_config
 from blocks.registries.oci import Registry
 from blocks.registries.transport import Credentials
-from slipway.errors import AccessDenied, BuildFailed, DeadlineExceeded, Tampered, Unreachable
+from slipway.errors import (
+    AccessDenied,
+    BuildFailed,
+    Cause,
+    DeadlineExceeded,
+    Tampered,
+    Unreachable,
+)
 from slipway.explanations import printable
 
 KEY_LABEL = "slipway.build.key"
 EVIDENCE = 20
 _BUILDKIT_SINCE = (1, 39)
+# A command of the Dockerfile that was killed, as BuildKit and as the classic builder tell it.
+_KILLED = re.compile(r"(?:exit code|non-zero code): 137\b")
 _DENIED = ("unauthorized", "denied", "no basic auth", "authentication required", "forbidden")
 
 Say = Callable[[str], None]
@@ -181,7 +191,7 @@ async def _with_buildkit(request: BuildRequest, client: Path, seconds: float, sa
             stage="build",
         )
     if done.code != 0:
-        raise _failed(request.inputs.image, f"exit code {done.code}", done.lines)
+        raise _failed(request.inputs.image, done.how, done.lines)
     return image_id_file.read_text().strip()
 
 
@@ -212,11 +222,16 @@ def _classic(request: BuildRequest, engine: docker.DockerClient, say: Say) -> st
 
 
 def _failed(image: str, found: str, lines: Iterable[str]) -> BuildFailed:
+    evidence = [line for line in lines if line][-EVIDENCE:]
+    killed = found == OUT_OF_MEMORY or any(_KILLED.search(line) for line in evidence)
     return BuildFailed(
         f"build of image {image} failed",
-        found=found,
-        next_step="mend the Dockerfile or its inputs; `docker build` shows the same",
-        evidence=[line for line in lines if line][-EVIDENCE:],
+        found=OUT_OF_MEMORY if killed else found,
+        next_step="give the engine more memory, or build with less"
+        if killed
+        else "mend the Dockerfile or its inputs; `docker build` shows the same",
+        evidence=evidence,
+        cause=Cause.MEMORY if killed else None,
         stage="build",
     )
 

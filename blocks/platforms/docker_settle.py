@@ -24,6 +24,7 @@ from blocks.platforms.docker_networks import edge_address
 from blocks.platforms.docker_start import in_start_order
 from slipway.canonical import JsonObject
 from slipway.errors import CrashLoop, DeadlineExceeded, ProbeFailed, StepFailed
+from slipway.patience import Countdown
 from slipway.platform import StepContext
 from slipway.release import ReleaseSpec
 
@@ -102,8 +103,13 @@ def evidence_of(place: Place, container: JsonObject) -> list[str]:
     return place.redact(lines)
 
 
-def settle(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
+def settle(
+    place: Place, spec: ReleaseSpec, context: StepContext, settling: Countdown
+) -> JsonObject:
     """Wait until all containers are healthy and every front replica answers that it is ready.
+
+    Args:
+        settling: the deadline, which goes on when the step is taken again.
 
     Raises:
         CrashLoop, OutOfMemory: a container failed twice, or ended.
@@ -111,7 +117,7 @@ def settle(place: Place, spec: ReleaseSpec, context: StepContext) -> JsonObject:
         DeadlineExceeded: it still started when the deadline ran out.
     """
     started = time.monotonic()
-    deadline = started + spec.health.deadline_seconds
+    deadline = settling.until(spec.health.deadline_seconds)
     with watching(place.host, label_texts(names.release_labels(spec)), context) as watch:
         containers = inspect_set(place, spec)
         before = {c["Id"]: int(c["RestartCount"]) for c in containers if c["State"]["Running"]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import docker
 
@@ -28,6 +28,7 @@ from blocks.platforms.docker_start import Subnets, ensure_container, in_start_or
 from blocks.platforms.docker_traffic import Routes
 from slipway.canonical import JsonObject
 from slipway.errors import ImageMissing
+from slipway.patience import Countdown
 from slipway.platform import Stage, Step, StepContext
 from slipway.release import ReleaseSpec, Target
 
@@ -68,6 +69,7 @@ class Forward:
     settings: Settings
     spec: ReleaseSpec
     previous: ReleaseSpec | None
+    settling: Countdown = field(default_factory=Countdown, compare=False)
 
     def steps(self) -> list[Step]:
         acts: list[tuple[str, Stage, Act]] = [
@@ -131,7 +133,7 @@ class Forward:
         return {"started": started}
 
     def release_healthy(self, api: docker.APIClient, context: StepContext) -> JsonObject:
-        return docker_settle.settle(self._place(api), self.spec, context)
+        return docker_settle.settle(self._place(api), self.spec, context, self.settling)
 
     def traffic_switched(self, api: docker.APIClient, context: StepContext) -> JsonObject:
         refuse_stale(api, self.spec.target, context)

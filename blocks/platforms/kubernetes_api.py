@@ -93,6 +93,14 @@ class ApiRefused(Exception):
         self.causes: Sequence[Mapping[str, str]] = details.get("causes") or ()
 
 
+class AskedToWait(Unreachable):
+    """The API server is there, and says for how many seconds it wants to be left alone."""
+
+    def __init__(self, message: str, *, after: float, found: str, next_step: str) -> None:
+        super().__init__(message, found=found, next_step=next_step)
+        self.after = after
+
+
 @dataclass
 class Cluster:
     """One cluster.
@@ -181,8 +189,8 @@ class Cluster:
             self.check()
             try:
                 return self._try(method, path, body, content, query)
-            except Unreachable:
-                pause = next(pauses)
+            except Unreachable as error:
+                pause = max(next(pauses), error.after if isinstance(error, AskedToWait) else 0)
                 if time.monotonic() + pause > until:
                     raise
                 time.sleep(pause)
@@ -195,16 +203,17 @@ class Cluster:
         content: str,
         query: Mapping[str, str | int] | None,
     ) -> str:
-        status, text = self._send(method, path, body, content, query)
+        status, text, after = self._send(method, path, body, content, query)
         if status == 401:
             self.renew()
-            status, text = self._send(method, path, body, content, query)
+            status, text, after = self._send(method, path, body, content, query)
         if 200 <= status < 300:
             return text
         answer = _status(text)
         if status in RETRYABLE and answer.get("reason") != "AlreadyExists":
-            raise Unreachable(
+            raise AskedToWait(
                 f"the Kubernetes API answered {status} to {method} {path}",
+                after=after,
                 found=str(answer.get("message") or "")[:200],
                 next_step="see that the API server is well, then slipway recover",
             )
@@ -217,10 +226,13 @@ class Cluster:
         body: JsonObject | None,
         content: str,
         query: Mapping[str, str | int] | None,
-    ) -> tuple[int, str]:
+    ) -> tuple[int, str, float]:
+        """Status, text, and for how many seconds the server asks to be left alone."""
         try:
             response = self.open(method, path, body, content, query, self.seconds)
-            return int(response.status), response.data.decode(errors="replace")
+            after = str(response.headers.get("Retry-After", ""))
+            text = response.data.decode(errors="replace")
+            return int(response.status), text, float(after) if after.isdecimal() else 0
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(
                 f"the Kubernetes API at {self.client.configuration.host} did not answer",

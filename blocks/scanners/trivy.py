@@ -17,7 +17,7 @@ from blocks.registries.logins import docker_config
 from blocks.registries.transport import Credentials
 from blocks.scanners.findings import Findings, parse_database, parse_findings, parse_sbom
 from slipway.canonical import JsonObject
-from slipway.errors import DeadlineExceeded, Refused, ScanFailed
+from slipway.errors import Cause, DeadlineExceeded, Refused, ScanFailed
 from slipway.scan import Database
 
 LABEL_FILE = "slipway-database.json"
@@ -190,10 +190,10 @@ def _read(path: Path) -> bytes:
 
 
 def _crashed(act: str, done: Finished) -> ScanFailed:
-    how = f"signal {-done.code}" if done.code < 0 else f"exit code {done.code}"
     return ScanFailed(
         f"trivy {act} failed, so nothing passes",
-        found=how,
+        found=done.how,
+        cause=Cause.MEMORY if done.is_out_of_memory else None,
         evidence=[line for line in done.lines if line][-_EVIDENCE:],
         next_step="see the evidence; nothing is released without a scan",
         stage="scan",

@@ -124,12 +124,10 @@ class PrefectApi:
 
 
 def _is_busy(error: BaseException) -> bool:
-    return (
-        isinstance(error, httpx.HTTPStatusError)
-        and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    )
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in BUSY
 
 
+BUSY = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS)
 # A server on SQLite answers 503 while others write; asking goes on for about 1.5 s. Every request
 # here may be sent twice: what starts a run carries an idempotency key.
 _patiently = retry(

@@ -17,6 +17,7 @@ from tests.fakes.platform import MemoryPlatform
 
 TARGET = Target(app="shop", environment="prod")
 LEASE = 0.2
+PAUSES = (0.01, 0.01)
 
 
 def image(version: str) -> str:
@@ -61,6 +62,7 @@ class World:
 
     def tools(self, **changes: object) -> Tools:
         tools = Tools(self.platform, self.ledger(), read_secret, lease_seconds=self.lease_seconds)
+        tools = replace(tools, pauses=PAUSES)
         return replace(tools, **changes)  # type: ignore[arg-type]
 
     def engine(self, **changes: object) -> Engine:

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal as signals
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,6 +19,7 @@ from slipway.history import serving_release
 from slipway.journal import Observer, no_observer
 from slipway.ledger import Ledger, Record
 from slipway.opening import Order
+from slipway.patience import PAUSES
 from slipway.release import ReleaseSpec
 from tests.rig.docker_world import World, read_secret
 
@@ -64,6 +65,7 @@ class Site:
     world: World
     folder: Path
     lease_seconds: float = LEASE_SECONDS
+    pauses: Sequence[float] = PAUSES
 
     @property
     def ledger(self) -> Ledger:
@@ -77,6 +79,7 @@ class Site:
                 secrets=read_secret,
                 observer=observer,
                 lease_seconds=self.lease_seconds,
+                pauses=self.pauses,
             )
         )
 

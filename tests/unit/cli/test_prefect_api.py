@@ -23,6 +23,7 @@ class Server(ThreadingHTTPServer):
         self.seen: list[tuple[str, str, Any, str | None]] = []
         self.status = 200
         self.busy = 0
+        self.busy_with = 503
 
     @property
     def url(self) -> str:
@@ -43,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = [{"id": "r1", "tags": tags}, {"id": "r2", "tags": []}]
         text = json.dumps(answer).encode()
         self.server.busy -= 1
-        self.send_response(self.server.status if self.server.busy < 0 else 503)
+        self.send_response(self.server.status if self.server.busy < 0 else self.server.busy_with)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -106,9 +107,10 @@ def test_failing_server_is_unreachable(server: Server, api: PrefectApi) -> None:
         api.start_recover(TARGET, 7)
 
 
-def test_busy_server_is_asked_again(server: Server, api: PrefectApi) -> None:
+@pytest.mark.parametrize("status", [503, 429])
+def test_busy_server_is_asked_again(server: Server, api: PrefectApi, status: int) -> None:
     """A1: SQLite that is locked for a moment does not keep a recovery from its deployment."""
-    server.busy = 3
+    server.busy, server.busy_with = 3, status
     api.start_recover(TARGET, 7)
     asked = [path for _, path, _, _ in server.seen]
     assert asked[:4] == ["/api/deployments/name/recover/recover"] * 4

@@ -1,7 +1,8 @@
 """Calls of the API against a small server that answers as told."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -20,7 +21,10 @@ FINE: dict[str, Any] = {"kind": "Namespace"}
 class Answers:
     """Answers in order, the last for ever; remembers what was asked, and with which token."""
 
-    def __init__(self, *answers: tuple[int, dict[str, Any]]) -> None:
+    def __init__(
+        self, *answers: tuple[int, dict[str, Any]], headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.headers = headers or {}
         self.left = list(answers)
         self.asked: list[str] = []
 
@@ -36,6 +40,8 @@ class Answers:
                 data = json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
+                for name, value in answers.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
 
@@ -111,6 +117,19 @@ def test_a_server_that_stumbles_is_asked_again_within_the_patience(status: int) 
     with cluster(dead) as api, pytest.raises(Unreachable, match=str(status)) as caught:
         api.get("/x")
     assert "later" in str(caught.value.found)
+
+
+def test_a_server_that_throttles_is_left_alone_for_as_long_as_it_says() -> None:
+    """H1: Retry-After; not waited for where that is beyond the patience."""
+    answers = Answers((429, {}), (200, FINE), headers={"Retry-After": "1"})
+    begun = time.monotonic()
+    with cluster(answers, patience=5) as api:
+        assert api.get("/x") == FINE
+    assert time.monotonic() - begun >= 1
+    busy = Answers((429, {}), headers={"Retry-After": "3600"})
+    with cluster(busy, patience=5) as api, pytest.raises(Unreachable, match="429"):
+        api.get("/x")
+    assert len(busy.asked) == 1
 
 
 def test_a_refusal_is_not_tried_again_and_keeps_its_causes() -> None:

@@ -189,7 +189,8 @@ async def test_a_good_scan(play: Callable[..., Trivy]) -> None:
     ("act", "error"),
     [
         ("raise SystemExit(1)", "exit code 1"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "signal 9"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "out of memory"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "signal 15"),
         ("pass", "no usable report"),
         ("open(output, 'w').write('{')", "report not readable"),
         (f"write({ {**REPORT, 'Metadata': {'ImageID': OTHER_ID}}!r})", "of another image"),
@@ -198,7 +199,7 @@ async def test_a_good_scan(play: Callable[..., Trivy]) -> None:
 async def test_whatever_goes_wrong_nothing_passes(
     play: Callable[..., Trivy], act: str, error: str
 ) -> None:
-    """F7: crash, kill, silence, garbage, and the report of another image."""
+    """A7, F7: crash, kill, silence, garbage, and the report of another image."""
     with pytest.raises(ScanFailed) as caught:
         await play(act).scan(SUBJECT, None, unheard)
     assert error in str(caught.value)
