@@ -15,6 +15,7 @@ from blocks.platforms.kubernetes_evidence import (
     was_restarted,
 )
 from blocks.platforms.kubernetes_helm_argv import release_name
+from blocks.platforms.kubernetes_helm_hooks import failed
 from blocks.platforms.kubernetes_helm_objects import documents, of_kind
 from blocks.platforms.kubernetes_helm_place import pods_of
 from blocks.platforms.kubernetes_helm_store import Revision, revisions
@@ -35,6 +36,7 @@ def gather(cluster: Cluster, spec: ReleaseSpec) -> list[Evidence]:
         pieces.append(Evidence(f"Deployment {name}", redact(conditions(deployment), secrets)))
         for pod in pods_of(deployment, sets, pods):
             pieces += _of_pod(cluster, place, pod, secrets)
+    pieces += [piece for _, piece in failed(cluster, spec)]
     events = [event_line(event) for event in in_order(cluster.list("Event", place))]
     return [*pieces, Evidence("events", redact(events[-TAIL:], secrets))]
 

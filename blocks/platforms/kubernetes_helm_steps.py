@@ -11,6 +11,7 @@ from blocks.platforms.kubernetes_api import Cluster
 from blocks.platforms.kubernetes_fence import Writer
 from blocks.platforms.kubernetes_helm import Helm
 from blocks.platforms.kubernetes_helm_argv import Act, release_name
+from blocks.platforms.kubernetes_helm_hooks import upgraded
 from blocks.platforms.kubernetes_helm_live import adopted, changes, judge
 from blocks.platforms.kubernetes_helm_objects import Installed, installed
 from blocks.platforms.kubernetes_helm_place import ChartPlace
@@ -154,7 +155,7 @@ class ChartForward:
             take_over=self.previous is None or bool(adopts),
         )
         writer.refuse_stale()
-        made = helm.upgrade(self.spec, chart, act)
+        made = upgraded(helm, cluster, self.spec, chart, act)
         refuse_overtaken(writer, release_name(self.spec), int(made["version"]))
         return {
             "revision": int(made["version"]),

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from slipway.cli.demo.cluster import DemoCluster, remove_demo
+from slipway.cli.demo.pulls import refuse_unreached
 from slipway.cli.demo.ways import ServiceWays, Way, are_services_routed
 from slipway.cli.stack.settings import StackSettings
-from slipway.errors import Refused
+from slipway.errors import Refused, Unreachable
 from slipway.release import KubernetesSpec, Target
 from tests.rig.kubernetes_rig import Cluster
 from tests.rig.kubernetes_world import PORT, KubernetesWorld
@@ -63,6 +64,20 @@ def test_pods_of_the_demo_pull_and_are_reached_by_both_ways(
     assert remove_demo(tmp_path) == [place]
     assert own_cluster.kubectl("get", "namespace", place, "--ignore-not-found") == ""
     assert remove_demo(tmp_path) == []
+
+
+def test_a_registry_that_nodes_do_not_reach_is_told_before_the_story(
+    demo: DemoCluster, target: Target, own_cluster: Cluster
+) -> None:
+    """By the node's own words, as on a cluster whose 127.0.0.1 is not this machine's."""
+    registry = own_cluster.needs_login(own_cluster.push("one")).partition("/")[0]
+    (place,) = demo.prepare([target], {**own_cluster.credentials, "registry": registry})
+    with demo.opened() as opened:
+        refuse_unreached(opened, place, target.app, registry)
+        with pytest.raises(Unreachable, match="connection refused") as caught:
+            refuse_unreached(opened, place, target.app, "127.0.0.1:1")
+    assert "docs/kubernetes.md" in str(caught.value.next_step)
+    assert own_cluster.kubectl("get", "pods", "--output=name", namespace=place) == ""
 
 
 def test_a_namespace_of_somebody_else_is_left_alone(

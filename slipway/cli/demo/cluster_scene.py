@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from slipway.cli.demo.cluster import DemoCluster
+from slipway.cli.demo.pulls import refuse_unreached
 from slipway.cli.demo.scene import EXAMPLE, Scene
 from slipway.cli.demo.sources import WorkingCopy
 from slipway.cli.demo.ways import ServiceWays, are_services_routed
@@ -82,6 +83,10 @@ class ClusterScene(Scene):
         }
         made = self.cluster.prepare(self.watcher.targets, login)
         self.teller.proved(f"namespaces {', '.join(made)}, whose pods may pull")
+        registry = self.settings.registry
+        with self.cluster.opened() as cluster:
+            refuse_unreached(cluster, made[0], self.appfile.app, registry)
+        self.teller.proved(f"its nodes reach the registry {registry}")
         way = "their own addresses" if self.find.is_routed else "the Kubernetes API"
         self.teller.proved(f"Services are asked by {way}")
 

@@ -10,8 +10,9 @@ PROJECT = Path(__file__).parents[3]
 
 
 def default_state() -> Path:
-    """SLIPWAY_STATE, else `.slipway` in the checkout."""
-    return Path(os.environ.get("SLIPWAY_STATE") or PROJECT / ".slipway").absolute()
+    """SLIPWAY_STACK_STATE, SLIPWAY_STATE, else `.slipway` in the checkout."""
+    named = (os.environ.get(name) for name in ("SLIPWAY_STACK_STATE", "SLIPWAY_STATE"))
+    return Path(next(filter(None, named), PROJECT / ".slipway")).absolute()
 
 
 def default_cache() -> Path:

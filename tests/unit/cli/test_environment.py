@@ -1,8 +1,11 @@
 """A shell without variables gets the local stack's, and one with others keeps its own."""
 
+from pathlib import Path
+
 import pytest
 
-from slipway.cli.environment import missing_variables
+from slipway.cli.environment import missing_variables, stack_file
+from slipway.cli.stack.settings import StackSettings
 
 STACK = {"SLIPWAY_STATE": "/s", "SLIPWAY_LEDGER": "/s/ledger", "PREFECT_API_URL": "http://p/api"}
 
@@ -25,3 +28,14 @@ def test_variables_of_the_stack(shell: dict[str, str], taken: dict[str, str]) ->
 
 def test_without_a_stack_nothing_is_taken() -> None:
     assert missing_variables({"SLIPWAY_STATE": "/s"}, {}) == {}
+
+
+@pytest.mark.parametrize("name", ["SLIPWAY_STATE", "SLIPWAY_STACK_STATE"])
+def test_a_stack_elsewhere_is_found_where_it_was_put(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Else a command would talk to another Prefect server than the stack's."""
+    for known in ("SLIPWAY_STATE", "SLIPWAY_STACK_STATE"):
+        monkeypatch.delenv(known, raising=False)
+    monkeypatch.setenv(name, str(tmp_path))
+    assert stack_file() == StackSettings().runtime_environment == tmp_path / "stack.env"

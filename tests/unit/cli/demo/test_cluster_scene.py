@@ -9,6 +9,7 @@ import pytest
 from slipway.appfile import parse
 from slipway.cli.demo.cluster import DEMO, cluster_settings, pull_access
 from slipway.cli.demo.cluster_scene import APP, ClusterCopy, on_cluster
+from slipway.cli.demo.pulls import refusal
 from slipway.cli.demo.sources import EXAMPLES
 from slipway.cli.demo.ways import Way, as_named, parts
 from slipway.cli.stack.environment import runtime_environment
@@ -70,6 +71,31 @@ def test_pods_pull_by_a_secret_that_their_account_names() -> None:
     assert account["metadata"]["name"] == APP
     assert account["imagePullSecrets"] == [{"name": secret["metadata"]["name"]}]
     assert account["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "expected"),
+    [
+        ("ContainerCreating", "", None),
+        ("ImagePullBackOff", 'Back-off pulling image "x"', None),
+        ("ErrImagePull", "failed to resolve reference: 127.0.0.1:5055/none: not found", ""),
+        ("ImagePullBackOff", "Back-off: ErrImagePull: none: not found", ""),
+        ("ErrImagePull", "dial tcp: connection refused", "dial tcp: connection refused"),
+        (
+            "ErrImagePull",
+            'request: Head "http://r/v2": connection refused',
+            '"http://r/v2": connection refused',
+        ),
+        ("ErrImagePull", "401 Unauthorized", "401 Unauthorized"),
+    ],
+)
+def test_what_a_node_says_of_the_registry(reason: str, message: str, expected: str | None) -> None:
+    waiting = {"waiting": {"reason": reason, "message": message}}
+    assert refusal({"status": {"containerStatuses": [{"state": waiting}]}}) == expected
+
+
+def test_a_pod_that_is_not_placed_says_nothing_yet() -> None:
+    assert refusal({}) is refusal({"status": {"containerStatuses": None}}) is None
 
 
 def test_a_service_is_named_as_pods_name_it() -> None:
