@@ -30,8 +30,8 @@ test: venv ## run the tests; LANES=unit,engine,prefect,chaos,jenkins,kubernetes 
 check: venv ## format, lint, types, rooms, lock, sizes: all must be clean (ONLY=types runs one)
 	@$(bin)/python scripts/check.py $(ONLY)
 
-bench: venv ## measure what must stay fast, as ratios on this machine
-	@$(bin)/python bench/run.py $(ARGS)
+bench: venv ## measure what must stay fast beside the plain way, and write docs/performance.md (ARGS="--only p4,p5")
+	@$(bin)/python -m bench $(ARGS)
 
 lock: venv ## resolve pyproject.toml into requirements/*.lock (ARGS=--upgrade for the newest)
 	@$(bin)/python scripts/lock.py $(ARGS)

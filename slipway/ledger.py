@@ -207,7 +207,7 @@ class Ledger:
             if record.previous != previous:
                 raise tampered(number, "does not follow the record before it")
             yield record
-            previous, number = record.digest, number + 1
+            previous, number = sha256_digest(data), number + 1
 
     def append(
         self,

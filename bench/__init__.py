@@ -1,0 +1,1 @@
+"""How fast Slipway is, as ratios on this machine; `python -m bench` measures it."""

@@ -1,0 +1,1 @@
+"""What is measured, one goal a module; `catalogue` lists them."""
