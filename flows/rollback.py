@@ -20,6 +20,7 @@ async def rollback(
     to: forms.MaybeCandidate = forms.BACK_TO,
     reason: forms.Reason = forms.REASON,
     requested_by: forms.Requester = forms.REQUESTED_BY,
+    accept_forward_only: bool = forms.ACCEPT_FORWARD_ONLY,
 ) -> Result:
     """Return to the last verified good release, with its config and secret versions.
 
@@ -30,4 +31,10 @@ async def rollback(
     await tag_run(target)
     async with open_door(installation, target) as door:
         engine = installation.engine(target, door)
-        return await roll_back(engine, requested_by=requested_by, reason=reason, to=to or None)
+        return await roll_back(
+            engine,
+            requested_by=requested_by,
+            reason=reason,
+            to=to or None,
+            accept_forward_only=accept_forward_only,
+        )

@@ -195,6 +195,8 @@ class AppFile(Section):
     """Folder of a Helm chart, of every environment that names no other."""
     values: Values = Field(default_factory=dict)
     """Values of the chart in every environment; they may refer to images by digest."""
+    migration: Literal["reversible", "forward-only"] = "reversible"
+    """`forward-only`: older code may not work on the data this release leaves behind."""
     scan: ScanPolicy = ScanPolicy()
     tests: Annotated[tuple[Argv, ...], Field(max_length=50)] = ()
     """Commands that `integrate` runs before it builds: lists of arguments, no shell."""

@@ -64,6 +64,7 @@ def release_spec(
         health=_health(place),
         kubernetes=_kubernetes(place, bundle),
         analysis=specification(place.analysis),
+        migration="forward-only" if appfile.migration == "forward-only" else None,
     )
     if bundle and place.manifests:
         check(unpack(bundle), place_of(spec), f"{place.manifests} for {environment}")

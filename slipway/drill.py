@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from slipway.claim import Goal, open_claim
 from slipway.errors import DeadlineExceeded, Final
-from slipway.history import good_releases
+from slipway.history import forward_only_since, good_releases, rollback_target
 from slipway.ledger import Kind, Record, timestamp
+from slipway.names import parse_reference
 from slipway.opening import refuse_busy
 from slipway.release import Target
 
@@ -36,6 +37,9 @@ def skip_reason(records: list[Record], slot: datetime | None, now: datetime) -> 
         return f"{claim.goal} {claim.token} holds the environment"
     if len(good_releases(records)) < ENOUGH:
         return "there is no older verified release to go back to"
+    if over := forward_only_since(records, rollback_target(records).record):
+        released = parse_reference(over[-1]).short
+        return f"the way back leads over {released}, which is forward only"
     return None
 
 

@@ -6,6 +6,7 @@ keep the evidence, restore the last good release, verify it, close, quarantine, 
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -19,13 +20,14 @@ from slipway.explanations import explain
 from slipway.history import (
     GoodRelease,
     Outcome,
+    refuse_forward_only,
     rollback_target,
     serving_release,
 )
-from slipway.joining import is_held, same_release_over
+from slipway.joining import same_release_over
 from slipway.journal import fence_step
 from slipway.ledger import Kind, Record, timestamp
-from slipway.line import Line, standing_in_line
+from slipway.line import standing_in_line
 from slipway.opening import (
     Admitted,
     LedgerMoved,
@@ -41,6 +43,7 @@ from slipway.opening import (
 )
 from slipway.plan import Plan, make_plan, refuse_stale
 from slipway.platform import Stage, Step, StepContext
+from slipway.queueing import Place, Waited
 from slipway.recovery import (
     NextAction,
     finished_outcome,
@@ -48,6 +51,7 @@ from slipway.recovery import (
     last_verified,
     next_action,
 )
+from slipway.way_back import way_back_facts
 
 
 async def no_gate(plan: Plan) -> list[int]:  # noqa: ARG001
@@ -78,7 +82,8 @@ class Engine:
     async def deploy(self, order: Order, wait_seconds: float = 0.0) -> Result:
         """Bring the order's specification to its target, verified, or leave what served before.
 
-        However often the same release is triggered, it is carried out once.
+        However often the same release is triggered, it is carried out once. One that waits gives
+        way to a newer trigger (slipway.queueing).
 
         Args:
             wait_seconds: how long it may wait in line for an environment that others hold.
@@ -90,32 +95,45 @@ class Engine:
         """
         ledger, lease_seconds = self.tools.ledger, self.tools.lease_seconds
         with standing_in_line(ledger, wait_seconds, lease_seconds) as line:
+            place = Place(self.tools, order, line)
             while True:
                 await same_release_over(self.tools, order)
-                await line.turn(partial(is_held, self.tools, order))
                 try:
-                    await self._recover_abandoned()
-                    return await self._bring_in(order, line)
-                except SameRelease:
-                    self.tools.note("another trigger carries out the same release")
+                    with suppress(Superseded):  # another one that waits was first to recover
+                        await self._recover_abandoned()
+                    return await self._bring_in(order, place)
+                except (SameRelease, Waited) as error:
+                    self.tools.note(error.message)
                 except Busy:
                     if not line.may_wait:
                         raise
 
     async def rollback(
-        self, requested_by: str, reason: str, to: str | None = None, key: str | None = None
+        self,
+        requested_by: str,
+        reason: str,
+        to: str | None = None,
+        key: str | None = None,
+        *,
+        accept_forward_only: bool = False,
     ) -> Result:
         """Return to the last verified good release; outranks and fences off a running deploy.
 
+        Args:
+            accept_forward_only: go back over a release that says it is forward only.
+
         Raises:
-            NoRollbackTarget: nothing was changed.
+            NoRollbackTarget, ForwardOnly: nothing was changed.
             Refused: as for a missing permission; nothing was changed, and the claim is closed.
             RestoreFailed: neither the target nor an older good release could be verified.
         """
         await self._recover_abandoned(rollback=True)
         records = self.tools.ledger.records()
         goal = rollback_target(records, to)
+        if not accept_forward_only:
+            refuse_forward_only(records, goal)
         body = rollback_body(goal, records, requested_by, reason, key)
+        body["accept_forward_only"] = accept_forward_only
         claim = await self.tools.perform(
             "claim", partial(self._append_claim, body, partial(refuse_busy, Goal.ROLLBACK))
         )
@@ -132,11 +150,12 @@ class Engine:
             slot: when a schedule wanted it; one slot is drilled once.
 
         Raises:
-            NoRollbackTarget, Busy, SlotTaken: the drill did not start.
+            NoRollbackTarget, ForwardOnly, Busy, SlotTaken: the drill did not start.
             ReleaseFailed: the way back does not work; the original serves again.
         """
         records = self.tools.ledger.records()
         origin, older = serving_release(records), rollback_target(records)
+        refuse_forward_only(records, older)
         body = claim_body(Goal.DRILL, older.candidate, older.spec, origin, requested_by)
         body |= {"slot": timestamp(slot) if slot else None}
         claim = await self.tools.perform(
@@ -162,17 +181,18 @@ class Engine:
             await self._fence(execution)
             return await self._go_on(execution)
 
-    async def _bring_in(self, order: Order, line: Line) -> Result:
+    async def _bring_in(self, order: Order, place: Place) -> Result:
         head = len(self.tools.ledger.records())
         try:
             plan = await self.tools.perform("plan", partial(self.plan, order))
             if self._runs_already(order, plan):
                 return self._unchanged(order, plan)
             admitted = await self.tools.perform("admit", partial(self.admit, order, plan))
+            await place.wait(admitted)
             approvals = await self.gate(plan)
-            line.refuse_barging()
+            place.line.refuse_barging()
             claim = await self._claim(order, plan, head, admitted, approvals)
-            line.leave()
+            place.line.leave()
         except Refused as refusal:
             self.tools.ledger.append(Kind.REFUSED, refusal_body(order, refusal))
             raise
@@ -241,24 +261,9 @@ class Engine:
 
         def prove(_: StepContext) -> dict[str, Any]:
             refuse_stale(plan, self.plan(order))
-            return {"facts": self._way_back(previous)}
+            return {"facts": way_back_facts(self.tools.platform, previous)}
 
         return Step("the way back proved", Stage.WAY_BACK, prove)
-
-    def _way_back(self, previous: GoodRelease | None) -> list[str]:
-        """Facts about it; where nothing serves any more, none is left to protect.
-
-        Raises:
-            WayBackMissing: what serves could not be brought back.
-        """
-        if previous is None:
-            return ["first release: the way back is its removal"]
-        try:
-            return self.tools.platform.prove(previous.spec)
-        except WayBackMissing:
-            if self.tools.platform.observe(previous.spec.target).serving is not None:
-                raise
-            return [f"release {previous.spec.id} was removed by hand, and nothing serves"]
 
     async def _roll_back(self, execution: Execution, goal: GoodRelease) -> Result:
         leaving = execution.claim.body.get("leaving")

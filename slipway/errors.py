@@ -7,6 +7,7 @@ SlipwayError
 |   |   |-- PlanStale           the target moved between plan and apply
 |   |   |-- WayBackMissing      the previous release could not be restored
 |   |   |-- NoRollbackTarget    the ledger holds no verified release to go to
+|   |   |-- ForwardOnly         the way back leads over data that a release migrated for good
 |   |   |-- Quarantined         the candidate failed before
 |   |   |-- CandidateStale      the candidate is older than what serves
 |   |   |-- ScanRefused         the scan verdict is missing, foreign or failing
@@ -135,6 +136,9 @@ class WayBackMissing(Refused): ...
 
 
 class NoRollbackTarget(Refused): ...
+
+
+class ForwardOnly(Refused): ...
 
 
 class Quarantined(Refused): ...

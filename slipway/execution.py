@@ -31,6 +31,10 @@ from slipway.secret import SecretReader
 
 T = TypeVar("T")
 QUARANTINE = timedelta(days=30)
+FORWARD_ONLY = (
+    "the release is forward only: what its migration changed in the data stays; only the code "
+    "goes back, to what ran on that data until traffic moved, and is verified"
+)
 
 
 class Perform(Protocol):
@@ -205,7 +209,7 @@ class Execution:
                 the claim stays open and recovery goes on later.
             Superseded: a newer holder took over.
         """
-        explanation = explain(error, str(self.stage), self.target)
+        explanation = self._explained(error)
         evidence = await self.tools.perform("evidence kept", self._keep_evidence)
         self._quarantine(error, explanation)
         self._failed(self.wanted, explanation, evidence)
@@ -247,6 +251,14 @@ class Execution:
             return await self.finish(Outcome.FAILED, None, explanation, still_serving=serving)
         await self.take(self.tools.platform.retire(self.target, []), Stage.RESTORE)
         return await self.finish(Outcome.REMOVED, None, explanation)
+
+    def _explained(self, error: BaseException) -> Explanation:
+        """What failed; of a forward-only release also what the way back does not undo."""
+        found = explain(error, str(self.stage), self.target)
+        begun = self.stage not in (Stage.CLAIM, Stage.WAY_BACK)
+        if not (begun and self.wanted.migration and self.claim.goal is Goal.DEPLOY):
+            return found
+        return found.model_copy(update={"evidence": (*found.evidence, FORWARD_ONLY)})
 
     def _keep_evidence(self) -> list[dict[str, str]]:
         kept = []

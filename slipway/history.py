@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from slipway.claim import Goal, OpenClaim, open_claim
-from slipway.errors import KeyReused, NoRollbackTarget, Quarantined, ReceiptMissing
+from slipway.errors import ForwardOnly, KeyReused, NoRollbackTarget, Quarantined, ReceiptMissing
 from slipway.ledger import Kind, Record
+from slipway.names import parse_reference
 from slipway.platform import Stage
 from slipway.release import Frozen, ReleaseSpec, parse_spec
 
@@ -135,19 +136,51 @@ def ways_back(records: list[Record], claim: OpenClaim) -> list[GoodRelease]:
     """Releases to restore when the claim's own fails, best first.
 
     A deploy or drill returns to what served before it, else to older good ones. A failed rollback
-    falls to older good ones and never to the release it rolls back from.
+    falls to older good ones and never to the release it rolls back from. None leads over a
+    forward-only release that was verified since, unless the rollback accepted that; the claim's own
+    is no such one, since what served before it ran on its data until traffic moved.
     """
+    accepted = bool(claim.body.get("accept_forward_only"))
     before = records[: claim.opened - 1]
     serving = serving_release(before)
     wanted = parse_spec(claim.body["spec"]).id
     older = [
         good
         for good in reversed(good_releases(before))
-        if good.spec.id != wanted and (not serving or good.spec.id != serving.spec.id)
+        if good.spec.id != wanted
+        and (not serving or good.spec.id != serving.spec.id)
+        and (accepted or not forward_only_since(before, good.record))
     ]
     if claim.goal is Goal.ROLLBACK:
         return older
     return [serving, *older] if serving else older
+
+
+def forward_only_since(records: Iterable[Record], number: int) -> list[str]:
+    """Candidates of forward-only releases verified after that record, oldest first."""
+    return [
+        str(record.body["candidate"])
+        for record in records
+        if record.number > number
+        and record.kind is Kind.VERIFIED
+        and record.body["spec"].get("migration")
+    ]
+
+
+def refuse_forward_only(records: list[Record], goal: GoodRelease) -> None:
+    """Raises ForwardOnly where the way back to the goal leads over a forward-only release."""
+    over = forward_only_since(records, goal.record)
+    if not over:
+        return
+    target, back = goal.spec.target, parse_reference(goal.candidate).short
+    over_it = parse_reference(over[-1]).short
+    raise ForwardOnly(
+        f"the way back of {target} to {back} leads over {over_it}, which is forward only",
+        found=f"`migration: forward-only` in the app file of {over_it}; its data stay as they are",
+        allowed="a newer candidate, or this rollback with --accept-forward-only, which is recorded",
+        next_step="where the older code works on the data of today: "
+        f"slipway rollback {target.app} {target.environment} --accept-forward-only",
+    )
 
 
 class Quarantine(Frozen):

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     CLOSED = "closed"  # the claim ended; body.outcome says how
     REQUESTED = "requested"  # a gate waits for approvals of this plan
     APPROVAL = "approval"  # a signed decision
+    QUEUED = "queued"  # an admitted release waits for the one that holds the environment
+    SUPERSEDED = "superseded"  # a release that waited gave way to a newer one
     REFUSED = "refused"  # a release was refused before anything was changed
     QUARANTINE = "quarantine"  # a candidate may not enter any environment
     PARDON = "pardon"  # a quarantine was lifted, with a reason

@@ -50,7 +50,10 @@ class Line:
         """
         if not self.wait_seconds:
             return
-        while not self.is_next() or is_held():
+        while True:
+            held = is_held()  # asked first: it may tell this one to give way
+            if self.is_next() and not held:
+                return
             if not self.may_wait:
                 raise self._late()
             await asyncio.sleep(LOOK_SECONDS)

@@ -85,6 +85,7 @@ def deploy_body(
         "approvals": approvals,
         "key": order.key,
         "contents": order.contents,
+        "allow_downgrade": order.allow_downgrade,
     }
 
 

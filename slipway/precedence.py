@@ -7,8 +7,8 @@ was released when; both are asked, and where neither tells, the order counts as 
 from collections.abc import Callable, Iterable
 
 from slipway.claim import Goal
-from slipway.errors import CandidateStale
-from slipway.history import Outcome, serving_release
+from slipway.errors import CandidateStale, ForwardOnly
+from slipway.history import Outcome, forward_only_since, serving_release
 from slipway.ledger import Kind, Record
 from slipway.names import parse_reference
 from slipway.opening import Order
@@ -73,10 +73,12 @@ def refuse_older(order: Order, why: str | None, records: list[Record]) -> list[s
 
     Raises:
         CandidateStale: the candidate is older, and the order does not allow that.
+        ForwardOnly: it does, and a forward-only release was verified since.
     """
     if why is None:
         return ["not older than what serves"]
     if order.allow_downgrade:
+        _refuse_over_forward_only(order, records)
         return [f"downgrade allowed by {order.requested_by}: {why}"]
     target, serving = order.spec.target, serving_release(records)
     raise CandidateStale(
@@ -86,6 +88,26 @@ def refuse_older(order: Order, why: str | None, records: list[Record]) -> list[s
         next_step="nothing to do where an old trigger came late; "
         f"to go back: slipway rollback {target.app} {target.environment}",
     )
+
+
+def _refuse_over_forward_only(order: Order, records: list[Record]) -> None:
+    """A downgrade is a way back like a rollback, but only a rollback may be forced over data."""
+    own = [r.number for r in records if _verified(r) and r.body["candidate"] == order.candidate]
+    over = forward_only_since(records, own[-1] if own else 0)
+    if not over:
+        return
+    target, released = order.spec.target, _short(over[-1])
+    raise ForwardOnly(
+        f"the downgrade of {target} leads over {released}, which is forward only",
+        found=f"`migration: forward-only` in the app file of {released}",
+        allowed="a newer candidate",
+        next_step=f"where it was verified there before: slipway rollback {target.app} "
+        f"{target.environment} --to {order.candidate} --accept-forward-only",
+    )
+
+
+def _verified(record: Record) -> bool:
+    return record.kind is Kind.VERIFIED
 
 
 def _short(candidate: str) -> str:

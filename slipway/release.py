@@ -5,7 +5,7 @@ resources. It is recorded whole in the ledger, so that a rollback deploys exactl
 """
 
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -144,6 +144,8 @@ class ReleaseSpec(Frozen):
         kubernetes: absent on other platforms, also from what is written, so that the ids of their
             releases on record stay as they are.
         analysis: what the release must show before it counts as good; absent in the same way.
+        migration: `forward-only` where older code may not work on the data that it leaves behind;
+            absent in the same way.
     """
 
     target: Target
@@ -156,11 +158,12 @@ class ReleaseSpec(Frozen):
     health: Health = Health()
     kubernetes: KubernetesSpec | None = None
     analysis: Analysis | None = None
+    migration: Literal["forward-only"] | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_absent(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = written(self)
-        for absent in ("kubernetes", "analysis"):
+        for absent in ("kubernetes", "analysis", "migration"):
             if getattr(self, absent) is None:
                 del value[absent]
         return value

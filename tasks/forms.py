@@ -133,6 +133,11 @@ THROUGH: Any = field(
 FROM: Any = field("From", "Environment whose verified release is taken.", examples=["stage"])
 TO: Any = field("To", "Environment that receives it, through its gate.", examples=["prod"])
 BACK_TO: Any = field("Back to", "A verified candidate; the last verified good one where empty.", "")
+ACCEPT_FORWARD_ONLY: Any = field(
+    "Accept forward only",
+    "Go back over a release whose migration is forward only; this is recorded.",
+    default=False,
+)
 DRILLED_APP: Any = field(
     "App", "Name of the app; every app of the environment where empty.", "", examples=["shop"]
 )

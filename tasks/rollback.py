@@ -5,7 +5,10 @@ from slipway.execution import Result
 from tasks.artifacts import shown
 
 
-async def roll_back(engine: Engine, *, requested_by: str, reason: str, to: str | None) -> Result:
+async def roll_back(
+    engine: Engine, *, requested_by: str, reason: str, to: str | None, accept_forward_only: bool
+) -> Result:
     """Roll back; raises as `Engine.rollback`."""
     target = engine.tools.ledger.target
-    return await shown(target, "rollback", engine.rollback(requested_by, reason, to))
+    act = engine.rollback(requested_by, reason, to, accept_forward_only=accept_forward_only)
+    return await shown(target, "rollback", act)

@@ -12,6 +12,8 @@ from slipway.names import short_digest
 from slipway.release import Frozen, Target
 
 ENDED = (Kind.CLAIM, Kind.REFUSED)
+NEVER_BEGUN = (Kind.REFUSED, Kind.SUPERSEDED)
+OPEN = "open"
 
 
 class Status(Frozen):
@@ -117,8 +119,8 @@ def releases_of(records: list[Record]) -> list[Row]:
     for record in records:
         if record.kind is Kind.CLAIM:
             rows.append(_opened(record).model_copy(update={"glass": _glass(record, records)}))
-        elif record.kind is Kind.REFUSED:
-            rows.append(_refused(record))
+        elif record.kind in NEVER_BEGUN:
+            rows.insert(_behind_open(rows), _never_begun(record))
         elif record.kind is Kind.FAILED and rows:
             rows[-1] = rows[-1].model_copy(update={"why": _summary(record.body)})
         elif record.kind is Kind.CLOSED and rows:
@@ -132,7 +134,7 @@ def _opened(record: Record) -> Row:
         time=record.time,
         goal=str(record.body.get("goal")),
         candidate=str(record.body.get("candidate")),
-        outcome="open",
+        outcome=OPEN,
         requested_by=str(record.body.get("requested_by", record.actor)),
         why=record.body.get("reason"),
     )
@@ -143,9 +145,14 @@ def _glass(claim: Record, records: list[Record]) -> str | None:
     return str(glass) if glass else None
 
 
-def _refused(record: Record) -> Row:
-    row = _opened(record)
-    update = {"goal": "deploy", "outcome": "refused", "why": _summary(record.body), "millis": 0}
+def _behind_open(rows: list[Row]) -> int:
+    """Where a row goes that is no claim: before the one that is open, which still gets its end."""
+    return len(rows) - 1 if rows and rows[-1].outcome == OPEN else len(rows)
+
+
+def _never_begun(record: Record) -> Row:
+    row, outcome = _opened(record), str(record.kind)
+    update = {"goal": "deploy", "outcome": outcome, "why": _summary(record.body), "millis": 0}
     return row.model_copy(update=update)
 
 

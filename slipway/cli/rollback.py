@@ -20,6 +20,12 @@ def rollback(
     ] = None,
     reason: Annotated[str, typer.Option(help="For the record.")] = "asked on the command line",
     requested_by: Annotated[str | None, typer.Option(help="Default: SLIPWAY_ACTOR.")] = None,
+    accept_forward_only: Annotated[
+        bool,
+        typer.Option(
+            "--accept-forward-only", help="Go back over a release that is forward only; recorded."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Return to the last verified good release. Needs neither Prefect nor the registry."""
@@ -32,7 +38,9 @@ def rollback(
     who = requested_by or installation.settings.actor
 
     async def act(door: Door) -> Result:
-        return await installation.engine(target, door).rollback(who, reason, to)
+        return await installation.engine(target, door).rollback(
+            who, reason, to, accept_forward_only=accept_forward_only
+        )
 
     started = time.monotonic()
     result = run_engine(target, act, quiet=json)

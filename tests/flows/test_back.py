@@ -13,6 +13,7 @@ from flows.rollback_drill import rollback_drill
 from flows.verify import verify
 from slipway.errors import (
     CandidateStale,
+    ForwardOnly,
     KeyReused,
     ProbeFailed,
     Quarantined,
@@ -22,7 +23,7 @@ from slipway.errors import (
 from slipway.history import Outcome, serving_release
 from slipway.ledger import Kind, utc_now
 from slipway.release import Target
-from tests.fakes.site import Site, make_candidate
+from tests.fakes.site import APPFILE, Site, make_candidate
 
 pytestmark = pytest.mark.prefect
 STAGE = Target(app="shop", environment="stage")
@@ -164,6 +165,25 @@ async def test_a_downgrade_comes_in_where_it_is_allowed(twice: Site) -> None:
     assert (result.outcome, serving(twice)) == (Outcome.RELEASED, older)
     claim = [r for r in twice.ledger(STAGE).records() if r.kind is Kind.CLAIM][-1]
     assert "downgrade allowed by op" in str(claim.body["facts"])
+
+
+async def test_a_rollback_over_a_forward_only_release_wants_a_word(site: Site) -> None:
+    """D8: refused upfront, and the drill skips itself; the flow's parameter accepts it."""
+    for version, text in (("a", APPFILE), ("b", f"migration: forward-only\n{APPFILE}")):
+        await release(candidate=site.push(version, text), through="stage", requested_by="ci")
+    with pytest.raises(ForwardOnly):
+        await rollback(app="shop", environment="stage", requested_by="op")
+    lines = await rollback_drill(environment="stage", app="shop", requested_by="op")
+    assert "skipped, the way back leads over" in lines[0]
+
+    result = await rollback(
+        app="shop", environment="stage", requested_by="op", accept_forward_only=True
+    )
+
+    assert (result.outcome, serving(site)) == (
+        Outcome.ROLLED_BACK,
+        str(make_candidate("a").reference),
+    )
 
 
 async def test_an_older_candidate_goes_on_where_nothing_newer_serves(site: Site) -> None:

@@ -88,3 +88,20 @@ def test_an_environment_that_was_cleared_by_hand_takes_the_next_release(shell: S
     assert app.answer("dev") == "two"
     shell.run("rollback", app.name, "dev")
     assert app.answer("dev") == "one"
+
+
+def test_no_way_back_leads_over_a_forward_only_release_unnoticed(shell: Shell) -> None:
+    """D8: refused upfront with what to do; accepted it goes back; a failed one tells what stays."""
+    app = shell.app
+    shell.run("deploy", app.candidate("one"), "dev")
+    shell.run("deploy", app.candidate("two", migration="forward-only"), "dev")
+    said = shell.run("rollback", app.name, "dev", code=3)
+    assert "which is forward only" in said
+    assert "--accept-forward-only" in said
+    assert app.answer("dev") == "two"
+    broken = app.candidate("three", "never-ready", deadline="3s", migration="forward-only")
+    said = shell.run("deploy", broken, "dev", code=4)
+    assert "what its migration changed in the data stays" in said
+    assert app.answer("dev") == "two"
+    shell.run("rollback", app.name, "dev", "--accept-forward-only")
+    assert app.answer("dev") == "one"

@@ -46,6 +46,7 @@ APPFILE = """
 app: {app}
 images: {{web: {{port: 8000, config: {{VERSION: "{version}", MODE: "{mode}"}}}}}}
 {secrets}
+{migration}
 environments:
   dev: {{port: {ports[0]}, gate: {{approvals: 0}}, health: {{bake: {bake}, deadline: {deadline}}}}}
   stage:
@@ -92,6 +93,7 @@ class App:
         deadline: str = "60s",
         bake: str = "500ms",
         secrets: str = "",
+        migration: str = "",
     ) -> str:
         """Push a candidate with its attestations; its reference."""
         text = APPFILE.format(
@@ -103,6 +105,7 @@ class App:
             deadline=deadline,
             bake=bake,
             secrets=f"secrets: {secrets}" if secrets else "",
+            migration=f"migration: {migration}" if migration else "",
         )
         return self.rig.push(text)
 

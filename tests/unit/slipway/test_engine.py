@@ -252,8 +252,8 @@ async def test_same_key_with_other_contents_is_refused(world: World) -> None:
     assert world.platform.serving == spec("a").id
 
 
-async def test_another_candidate_is_told_that_the_environment_is_held(world: World) -> None:
-    await release(world, "a")
+async def test_a_drill_is_told_that_the_environment_is_held(world: World) -> None:
+    await release(world, "e", "a")
     started = threading.Event()
 
     def slow(context: StepContext) -> None:
@@ -264,7 +264,7 @@ async def test_another_candidate_is_told_that_the_environment_is_held(world: Wor
     deploy = asyncio.create_task(world.engine().deploy(order("b")))
     await asyncio.to_thread(started.wait, 5)
     with pytest.raises(Busy):
-        await world.engine().deploy(order("c"))
+        await world.engine().drill("keeper", 30_000)
     assert (await deploy).outcome is Outcome.RELEASED
 
 
