@@ -4,7 +4,7 @@ Source: Prefect's REST API, as `/api/openapi.json` of the server describes it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import httpx
@@ -18,7 +18,6 @@ SECONDS = 5.0
 ATTEMPTS = 5
 EVENTS_AT_ONCE = 50
 HOLDER = "holder:"
-RECOVER = "/deployments/name/recover/recover"
 
 
 class PrefectApi:
@@ -46,13 +45,22 @@ class PrefectApi:
 
     def start_recover(self, target: Target, token: int) -> None:
         """Start the recover deployment, once for that token however often it is asked for."""
-        deployment = self._send("GET", RECOVER)
+        parameters = {"app": target.app, "environment": target.environment}
+        key = f"recover--{target.app}--{target.environment}--{token}"
+        self.start_run(self.deployment("recover"), parameters, key)
+
+    def deployment(self, flow: str) -> str:
+        """The id of a flow's deployment, which is named like it."""
+        return str(self._send("GET", f"/deployments/name/{flow}/{flow}")["id"])
+
+    def start_run(self, deployment: str, parameters: Mapping[str, str], key: str) -> str:
+        """Start a deployment's flow, once for a key however often it is asked for; the run's id."""
         body = {
-            "parameters": {"app": target.app, "environment": target.environment},
-            "idempotency_key": f"recover--{target.app}--{target.environment}--{token}",
+            "parameters": dict(parameters),
+            "idempotency_key": key,
             "state": {"type": "SCHEDULED"},
         }
-        self._send("POST", f"/deployments/{deployment['id']}/create_flow_run", body)
+        return str(self._send("POST", f"/deployments/{deployment}/create_flow_run", body)["id"])
 
     def holders(self) -> dict[str, str]:
         """Unfinished runs by id, with the process `host:pid` that tagged itself as theirs."""

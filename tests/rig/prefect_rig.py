@@ -210,9 +210,10 @@ class PrefectRig:
         """Server, worker and keeper are up, every deployment of prefect.yaml is registered."""
         self.write_keys()
         server = self.prefect.start_server()
-        self.prefect.wait_for_server(server)
-        self.start_worker()
-        self.prefect.register(self.environment)
+        worker = self.prefect.start_worker(self.environment)
+        with self.prefect.registering(self.environment):
+            self.prefect.wait_for_server(server)
+        self.prefect.wait_for_worker(worker)
         self.prefect.start_keeper(self.environment)
         return self
 

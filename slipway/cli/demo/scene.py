@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -135,26 +136,50 @@ class Scene:
             self.teller.step(told)
 
     def release(
-        self, candidate: str, *, expect: str = COMPLETED, through: str | None = None
+        self,
+        candidate: str,
+        *,
+        expect: str = COMPLETED,
+        through: str | None = None,
+        typed: bool = False,
     ) -> None:
         """Release through the worker and wait for its end; the ledger is told meanwhile."""
         parameters = {"candidate": candidate, "requested_by": REQUESTER}
-        self.run_flow(
-            "release", {**parameters, **({"through": through} if through else {})}, expect
-        )
+        if through:
+            parameters["through"] = through
+        self.run_flow("release", parameters, expect, typed=typed)
 
-    def run_flow(self, flow: str, parameters: Mapping[str, str], expect: str = COMPLETED) -> None:
+    def run_flow(
+        self,
+        flow: str,
+        parameters: Mapping[str, str],
+        expect: str = COMPLETED,
+        *,
+        typed: bool = False,
+    ) -> None:
         """Run the deployment of a flow by the worker, and follow ledger and run to its end.
+
+        Args:
+            typed: started by a command, which takes seconds to load Prefect; else by the request
+                that the UI sends.
 
         Raises:
             StepFailed: the run ended in another state type than expected, or not in time.
         """
+        self.watcher.skip()
+        run = (self._type_run if typed else self._request_run)(flow, parameters)
+        follow(self.prefect, run, self.watcher, self.teller.step, expect)
+
+    def _type_run(self, flow: str, parameters: Mapping[str, str]) -> str:
         argv = ["prefect", "deployment", "run", f"{flow}/{flow}"]
         for name, value in parameters.items():
             argv += ["--param", f"{name}={value}"]
-        self.watcher.skip()
-        started = self.runner.run(argv, self.runtime, look=self.watcher)
-        follow(self.prefect, run_id(started.output), self.watcher, self.teller.step, expect)
+        return run_id(self.runner.run(argv, self.runtime, look=self.watcher).output)
+
+    def _request_run(self, flow: str, parameters: Mapping[str, str]) -> str:
+        values = ", ".join(f"{name}={value}" for name, value in parameters.items())
+        self.teller.say(f"{flow}/{flow} is run as the UI does it, with {values}")
+        return self.prefect.start_run(self.prefect.deployment(flow), parameters, uuid4().hex)
 
     def slipway(self, *argv: str) -> Done:
         """One command of the operator; what it prints is shown."""

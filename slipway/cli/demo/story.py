@@ -7,6 +7,7 @@ from slipway.cli.demo.flow_runs import FAILED
 from slipway.cli.demo.scene import Scene, short
 from slipway.cli.demo.traffic import Traffic
 from slipway.cli.stack.prefect import SERVER, Prefect
+from slipway.cli.stack.processes import ProcessRecord
 from slipway.cli.stack.stack import processes_of
 from slipway.errors import VerificationFailed
 from slipway.explanations import Explanation
@@ -20,12 +21,13 @@ FIRST, SECOND = "1.0.0", "1.1.0"
 
 @dataclass
 class Story:
-    """What the chapters hand on: the candidates by version."""
+    """What the chapters hand on: the candidates by version, the server that was started again."""
 
     scene: Scene
     traffic: Traffic
     good: str = ""
     better: str = ""
+    server: ProcessRecord | None = None
 
     def chapters(self) -> list[Callable[[], None]]:
         """In order."""
@@ -36,8 +38,8 @@ class Story:
             self.one_line_goes_through,
             self.a_bad_release_goes_back_by_itself,
             self.back_without_a_server,
-            self.the_way_back_is_rehearsed,
             self.what_was_done_is_on_record,
+            self.the_way_back_is_rehearsed,
         ]
 
     def a_commit_becomes_a_candidate(self) -> None:
@@ -49,7 +51,7 @@ class Story:
     def a_candidate_goes_to_production(self) -> None:
         """Dev, stage, a signed approval, prod; traffic from the first moment."""
         self._chapter("The candidate goes through dev, stage, a signed approval, prod")
-        self.scene.release(self.good)
+        self.scene.release(self.good, typed=True)
         self._serves(PRODUCTION, self.good)
 
     def nothing_new_does_nothing(self) -> None:
@@ -99,14 +101,22 @@ class Story:
             reason = "customers dislike the number"
             self.scene.slipway("rollback", target.app, target.environment, "--reason", reason)
         finally:
-            prefect = Prefect(settings, processes, self.scene.teller.say)
-            prefect.wait_for_server(prefect.start_server())
+            self.server = self._prefect.start_server()
         self._serves(PRODUCTION, self.good)
-        self.scene.teller.say("the Prefect server runs again")
+
+    def what_was_done_is_on_record(self) -> None:
+        """History and audit, which need no Prefect server: it starts again meanwhile."""
+        self._chapter("What was done is on record")
+        target = self.scene.target(PRODUCTION)
+        self.scene.slipway("history", target.app, target.environment, "--limit", "5")
+        self.scene.slipway("audit", "verify", target.app)
 
     def the_way_back_is_rehearsed(self) -> None:
         """The drill: N to N-1, verify, back to N, verify."""
         self._chapter(f"The way back is rehearsed in {DRILLED}")
+        if self.server:
+            self._prefect.wait_for_server(self.server)
+            self.scene.teller.say("the Prefect server runs again")
         target = self.scene.target(DRILLED)
         self.scene.run_flow("rollback_drill", {"app": target.app, "environment": DRILLED})
         drill = self.scene.watcher.last(Kind.DRILL)
@@ -114,12 +124,10 @@ class Story:
         self._serves(DRILLED, self.better)
         self._proved(f"restored in {millis / 1000:.1f} s, budget {budget / 1000:.0f} s")
 
-    def what_was_done_is_on_record(self) -> None:
-        """History and audit."""
-        self._chapter("What was done is on record")
-        target = self.scene.target(PRODUCTION)
-        self.scene.slipway("history", target.app, target.environment, "--limit", "5")
-        self.scene.slipway("audit", "verify", target.app)
+    @property
+    def _prefect(self) -> Prefect:
+        settings = self.scene.settings
+        return Prefect(settings, processes_of(settings), self.scene.teller.say)
 
     def _chapter(self, title: str) -> None:
         self.scene.teller.chapter(title)

@@ -5,19 +5,20 @@ the stack's folder, so a user's own Prefect profile is neither read nor changed.
 """
 
 import hashlib
-import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from cryptography.fernet import Fernet
 
+from slipway.cli.stack.prefect_cli import THEN
 from slipway.cli.stack.processes import Processes, ProcessRecord, tail, wait_until
 from slipway.cli.stack.secret_files import secret_file
 from slipway.cli.stack.settings import PROJECT, StackSettings
@@ -27,6 +28,7 @@ SERVER, WORKER, KEEPER = "prefect-server", "prefect-worker", "keeper"
 SERVER_APP = "slipway.cli.stack.prefect_server:make_app"
 QUIETLY = ("--log-level", "warning", "--timeout-keep-alive", "5")
 BLOCK_CATALOGUE = "blocks.catalogue"
+PREFECT_CLI = (sys.executable, "-m", "slipway.cli.stack.prefect_cli")
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 # What a process gets from the caller's environment: nothing that could be a credential.
@@ -85,9 +87,17 @@ def server_argv(settings: StackSettings) -> list[str]:
 
 
 def worker_argv(settings: StackSettings) -> list[str]:
-    """How the worker is started; it makes the work pool if there is none."""
-    argv = [*_prefect("worker", "start"), "--pool", settings.pool, "--type", "process"]
-    return [*argv, "--name", worker_name(settings)]
+    """How the worker is started; it waits for the server, and makes the pool if there is none."""
+    argv = [*PREFECT_CLI, "/ready", "worker", "start", "--pool", settings.pool]
+    return [*argv, "--type", "process", "--name", worker_name(settings)]
+
+
+def register_argv(settings: StackSettings) -> list[str]:
+    """How block types, and then flows for the worker's pool, are registered."""
+    argv = [*PREFECT_CLI, "/ready", "block", "register", "-m", BLOCK_CATALOGUE]
+    if settings.deploy:
+        argv += [THEN, f"/work_pools/{settings.pool}", "--no-prompt", "deploy", "--all"]
+    return argv
 
 
 def worker_name(settings: StackSettings) -> str:
@@ -142,14 +152,12 @@ class Prefect:
         """Start the keeper, which has `recover` run when a holder died."""
         return self._start(KEEPER, [sys.executable, "-m", "slipway.cli", "keeper"], environment)
 
-    def register(self, environment: Mapping[str, str], worker: ProcessRecord | None = None) -> bool:
-        """Register the block types, and the flows of prefect.yaml, if any source changed.
+    @contextmanager
+    def registering(self, environment: Mapping[str, str]) -> Iterator[None]:
+        """Register block types and flows meanwhile, if any source changed since.
 
-        Args:
-            worker: one that is starting, and makes the pool that the flows are registered for.
-
-        Returns:
-            Whether one had changed.
+        It begins once the server answers, and flows wait for the worker's pool; the end waits for
+        both. The keeper, which may hold older sources, is stopped then.
 
         Raises:
             StepFailed: Prefect refused; its output is the evidence.
@@ -157,18 +165,21 @@ class Prefect:
         stamp = self.settings.state / "prefect" / "registered"
         current = sources_hash(PROJECT)
         if stamp.exists() and stamp.read_text() == current:
-            return False
-        self.say("registering block types and flows with Prefect")
-        if importlib.util.find_spec(BLOCK_CATALOGUE):
-            argv = _prefect("block", "register", "-m", BLOCK_CATALOGUE)
-            self._run("register-blocks", argv, environment)
-        if worker:
-            self.wait_for_worker(worker)
-        if self.settings.deploy and (PROJECT / "prefect.yaml").exists():
-            argv = _prefect("--no-prompt", "deploy", "--all")
-            self._run("deploy-flows", argv, environment)
+            yield
+            return
+        log = self.settings.logs / "register.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output, self._registrar(environment, output) as process:
+            yield
+            self.say("registering block types and flows with Prefect")
+            if process.wait() != 0:
+                raise StepFailed(
+                    "block types and flows could not be registered",
+                    evidence=tail(log),
+                    next_step=f"see {log}",
+                )
         stamp.write_text(current)
-        return True
+        self.processes.stop(KEEPER)
 
     def is_worker_online(self, since: float) -> bool:
         """Whether this stack's worker told the server after `since` (seconds since 1970)."""
@@ -190,22 +201,22 @@ class Prefect:
         environment = {**passed_on, "PYTHONUNBUFFERED": "1", "TMPDIR": str(scratch), **own}
         return self.processes.start(name, argv, environment)
 
-    def _run(self, name: str, argv: list[str], own: Mapping[str, str]) -> None:
-        environment = {**base_environment(os.environ), **own}
-        log = self.settings.logs / f"{name}.log"
-        with log.open("wb") as output:
-            done = subprocess.run(
-                argv,
-                check=False,
-                cwd=PROJECT,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        if done.returncode != 0:
-            raise StepFailed(
-                f"`{' '.join(argv[2:])}` failed", evidence=tail(log), next_step=f"see {log}"
-            )
+    @contextmanager
+    def _registrar(
+        self, own: Mapping[str, str], output: IO[bytes]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen(
+            register_argv(self.settings),
+            cwd=PROJECT,
+            env={**base_environment(os.environ), **own},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
     def _answers(self, path: str) -> bool:
         try:
@@ -232,7 +243,3 @@ def sources_hash(project: Path) -> str:
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def _prefect(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "prefect", *arguments]

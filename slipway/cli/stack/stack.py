@@ -59,11 +59,16 @@ def up(settings: StackSettings | None = None, say: Say = print) -> list[Service]
         prefect = Prefect(settings, processes, say)
         # The slowest part starts first and is waited for last.
         server = prefect.start_server()
-        bases = _up_registry(settings, engine, say)
-        _prepare_build(settings, bases, say)
-        prefect.wait_for_server(server)
-        say(f"Prefect server ready at {settings.prefect_url}")
-        _up_workers(settings, prefect, say)
+        environment = runtime_environment(settings)
+        worker = prefect.start_worker(environment)
+        with prefect.registering(environment):
+            bases = _up_registry(settings, engine, say)
+            _prepare_build(settings, bases, say)
+            prefect.wait_for_server(server)
+            say(f"Prefect server ready at {settings.prefect_url}")
+        prefect.start_keeper(environment)
+        prefect.wait_for_worker(worker)
+        say(f"worker ready in pool {settings.pool}")
         return _services(settings, engine, processes)
 
 
@@ -127,16 +132,6 @@ def _prepare_build(settings: StackSettings, bases: dict[str, str], say: Say) -> 
     ensure_key_pair(signing_key_file(settings), settings.state / "trusted-keys")
     write_environment(settings.build_environment, build_environment(settings, trivy, bases))
     write_environment(settings.runtime_environment, runtime_environment(settings))
-
-
-def _up_workers(settings: StackSettings, prefect: Prefect, say: Say) -> None:
-    environment = runtime_environment(settings)
-    worker = prefect.start_worker(environment)
-    if prefect.register(environment, worker):
-        prefect.processes.stop(KEEPER)
-    prefect.start_keeper(environment)
-    prefect.wait_for_worker(worker)
-    say(f"worker ready in pool {settings.pool}")
 
 
 def _clear_engine(
