@@ -81,7 +81,7 @@ def write_page(groups: list[page.Group]) -> None:
         text.format(
             table=page.table(groups),
             notes=page.notes(groups, why),
-            when=page.measured_when(groups, QUIET),
+            when=page.measured_when(groups, QUIET, list(GROUPS)),
         )
     )
 

@@ -117,11 +117,17 @@ def notes(groups: Sequence[Group], why: Mapping[str, str]) -> str:
     return "\n".join(told) or "None."
 
 
-def measured_when(groups: Sequence[Group], quiet: float) -> str:
-    """When each group ran, how often, and whether the machine had anything else to do."""
+def measured_when(groups: Sequence[Group], quiet: float, names: Sequence[str] = ()) -> str:
+    """When each group ran, how often, and whether the machine had anything else to do.
+
+    Args:
+        names: of all groups; those that were never measured are told too.
+    """
     head = "| group | date | rounds | load before | |\n|---|---|---|---|---|"
     rows = [
         f"| {g.name} | {g.when} | {g.rounds} | {g.load:.1f} | {'' if g.load < quiet else 'busy'} |"
         for g in groups
     ]
-    return "\n".join([head, *rows])
+    known = {group.name for group in groups}
+    missing = [f"| {name} | not measured yet | | | |" for name in names if name not in known]
+    return "\n".join([head, *rows, *missing])

@@ -45,6 +45,10 @@ def test_the_picture_has_a_bar_for_each_limit() -> None:
     assert all(float(bar.get("width", 0)) < page.WIDTH - page.LEFT for bar in bars)
 
 
-def test_a_busy_machine_is_named() -> None:
-    rows = page.measured_when(GROUPS, quiet=0.5).splitlines()[2:]
-    assert rows == ["| p13 | 2026-11-22 | 7 | 3.0 | busy |", "| p4 | 2026-11-22 | 7 | 0.1 |  |"]
+def test_a_busy_machine_is_named_and_what_was_never_measured() -> None:
+    rows = page.measured_when(GROUPS, quiet=0.5, names=["p4", "p9", "p13"]).splitlines()[2:]
+    assert rows == [
+        "| p13 | 2026-11-22 | 7 | 3.0 | busy |",
+        "| p4 | 2026-11-22 | 7 | 0.1 |  |",
+        "| p9 | not measured yet | | | |",
+    ]
