@@ -31,7 +31,7 @@ from slipway.appfile_fields import (
     UrlPath,
     UserId,
 )
-from slipway.appfile_objects import Autoscale, Ingress, ServiceType, Smoke
+from slipway.appfile_objects import Autoscale, Gateway, Ingress, ServiceType, Smoke
 from slipway.canary import Canary
 from slipway.canonical import JsonObject
 from slipway.names import ConfigKey, Name
@@ -156,6 +156,8 @@ class Environment(Section):
     """On Kubernetes, who can reach the front Service: the cluster, its nodes, a load balancer."""
     ingress: Ingress | None = None
     """On Kubernetes, a name from outside for the front image; none by default."""
+    gateway: Gateway | None = None
+    """The same by the Gateway API; a canary's weights are then exact shares of its requests."""
     smoke: Smoke | None = None
     """On Kubernetes, a test that every release must pass under traffic; none by default."""
     port: Port

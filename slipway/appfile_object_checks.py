@@ -9,7 +9,7 @@ from slipway.appfile_fields import on_kubernetes
 if TYPE_CHECKING:
     from slipway.appfile import AppFile, Environment
 
-KEYS = ("autoscale", "ingress", "smoke")
+KEYS = ("autoscale", "ingress", "gateway", "smoke")
 
 
 def problems(appfile: "AppFile") -> Iterator[Problem]:
@@ -17,6 +17,7 @@ def problems(appfile: "AppFile") -> Iterator[Problem]:
     for name, environment in appfile.environments.items():
         yield from _misplaced(appfile, name, environment)
         yield from _scale(name, environment)
+        yield from _passing_by(name, environment)
         yield from _smoke(appfile, name, environment)
 
 
@@ -55,6 +56,18 @@ def _scale(name: str, environment: "Environment") -> Iterator[Problem]:
     if environment.replicas not in (1, scale.min):
         what = "beside `autoscale`, which says how many"
         yield Problem((*path, "replicas"), what, str(environment.replicas), "one of the two")
+
+
+def _passing_by(name: str, environment: "Environment") -> Iterator[Problem]:
+    """Ways in beside a gateway that sets a canary's weights: they would not hold there."""
+    if environment.gateway is None or environment.strategy != "canary":
+        return
+    path, what = ("environments", name), "beside `gateway`, whose weights would not hold for it"
+    if environment.ingress:
+        yield Problem((*path, "ingress"), what, environment.ingress.host, "one of the two")
+    if environment.service_type != "ClusterIP":
+        found = environment.service_type
+        yield Problem((*path, "service_type"), what, found, "ClusterIP")
 
 
 def _smoke(appfile: "AppFile", name: str, environment: "Environment") -> Iterator[Problem]:

@@ -37,6 +37,21 @@ class Ingress(Section):
     """Secret in the namespace with `tls.crt` and `tls.key`; it must be there before a release."""
 
 
+class Gateway(Section):
+    """The way in from outside the cluster by the Gateway API, as an HTTPRoute of the release."""
+
+    name: ObjectName
+    """Gateway that takes the route; whoever runs the cluster keeps it."""
+    namespace: ObjectName | None = None
+    """Namespace of the Gateway, whose listener must take routes from here; by default this one."""
+    listener: ObjectName | None = None
+    """The one of its listeners that is meant; every one that fits where left out."""
+    host: HostName
+    """Name that users ask for, as in shop.example.org."""
+    path: UrlPath = "/"
+    """Everything below it goes to the front image."""
+
+
 class Smoke(Section):
     """A Job that asks the release questions of your own, once it has traffic."""
 

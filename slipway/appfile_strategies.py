@@ -1,10 +1,10 @@
 """What an app file says of strategies that let two releases stand side by side. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from slipway.appfile_errors import Problem
-from slipway.canary import MOST_PODS, canary_pods
+from slipway.canary import MOST_PODS, canary_pods, carrying_pods
 from slipway.strict_yaml import Path
 
 if TYPE_CHECKING:
@@ -30,13 +30,16 @@ def weights(appfile: "AppFile") -> Iterator[Problem]:
         if environment.canary.steps and environment.strategy != "canary":
             found = f"strategy {environment.strategy or 'by default'}"
             yield Problem(path, "for strategy canary alone", found, "strategy: canary")
-        yield from _weights(environment, path)
+        is_exact = environment.gateway is not None and len(appfile.images) == 1
+        yield from _weights(environment, path, carrying_pods if is_exact else canary_pods)
 
 
-def _weights(environment: "Environment", path: Path) -> Iterator[Problem]:
+def _weights(
+    environment: "Environment", path: Path, pods_of: Callable[[int, int], int]
+) -> Iterator[Problem]:
     below = 0
     for number, step in enumerate(environment.canary.steps):
-        pods = canary_pods(environment.replicas, step.weight)
+        pods = pods_of(environment.replicas, step.weight)
         here: Path = (*path, number, "weight")
         if step.weight <= below:
             yield Problem(here, "does not rise", str(step.weight), f"{below + 1} to 99")

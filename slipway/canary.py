@@ -1,8 +1,9 @@
 """A canary: the new release takes a share of the traffic first, weight by weight. Pure.
 
 By replica weight a Service spreads connections over all its pods, so the share of the new release
-is its share of the pods. The stable set keeps every replica at every weight: the way back is to
-take the canary away, and nothing has to start for it.
+is its share of the pods. Where an HTTPRoute sets the weights, a gateway spreads the requests, and
+the pods only have to carry their share. The stable set keeps every replica at every weight: the way
+back is to take the canary away, and nothing has to start for it.
 """
 
 from datetime import timedelta
@@ -43,6 +44,15 @@ def canary_pods(stable: int, weight: int) -> int:
     """
     others = 100 - weight
     return max(1, (2 * stable * weight + others) // (2 * others))
+
+
+def carrying_pods(stable: int, weight: int) -> int:
+    """How many pods carry that share of the requests as the stable set carries all of them.
+
+    Args:
+        stable: pods of the stable set, 1 or more. weight: percent, 1 to 99.
+    """
+    return -(-stable * weight // 100)
 
 
 def share(stable: int, canary: int) -> int:

@@ -108,6 +108,7 @@ def _kubernetes(place: Environment, bundle: bytes | None) -> KubernetesSpec | No
         autoscale=place.autoscale,
         service_type=place.service_type,
         ingress=place.ingress,
+        gateway=place.gateway,
         smoke=_smoke(place),
     )
 

@@ -17,7 +17,7 @@ from pydantic import (
 
 from slipway.analysis import Analysis
 from slipway.appfile_fields import Namespace, ServiceAccount
-from slipway.appfile_objects import Autoscale, Ingress, ServiceType
+from slipway.appfile_objects import Autoscale, Gateway, Ingress, ServiceType
 from slipway.canonical import content_digest
 from slipway.errors import BadInput
 from slipway.frozen import Frozen as Frozen  # noqa: PLC0414 - read from here by what is kept
@@ -97,6 +97,9 @@ class SmokeSpec(Frozen):
     deadline_seconds: Annotated[int, Field(ge=1)]
 
 
+OF_OBJECTS = ("values", "canary", "autoscale", "service_type", "ingress", "gateway", "smoke")
+
+
 class KubernetesSpec(Frozen):
     """Where on a cluster a release runs, and as whom; neither is secret.
 
@@ -106,7 +109,7 @@ class KubernetesSpec(Frozen):
             The bytes lie beside the ledger under this digest.
         values: of the chart, references not filled in (slipway.chart_values).
         canary: rising weights of strategy `canary`.
-        autoscale, service_type, ingress, smoke: of generated objects.
+        autoscale, service_type, ingress, gateway, smoke: of generated objects.
 
     What says no more than its default is absent from what is written, so that ids on record stay as
     they are.
@@ -121,12 +124,13 @@ class KubernetesSpec(Frozen):
     autoscale: Autoscale | None = None
     service_type: ServiceType = "ClusterIP"
     ingress: Ingress | None = None
+    gateway: Gateway | None = None
     smoke: SmokeSpec | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_absent(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         value: dict[str, Any] = written(self)
-        for key in ("values", "canary", "autoscale", "service_type", "ingress", "smoke"):
+        for key in OF_OBJECTS:
             field = type(self).model_fields[key]
             if getattr(self, key) == field.get_default(call_default_factory=True):
                 del value[key]

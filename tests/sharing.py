@@ -42,7 +42,12 @@ TOGETHER: dict[str, tuple[str, ...]] = {
 APART = frozenset({"test_docker_failures", "test_docker_release"})
 # Files that take minutes, by themselves or together, in the order in which they begin.
 LONG = (
-    *(*TOGETHER["cluster"], "test_kubernetes_ways_back", "test_kubernetes_causes"),
+    *(
+        *TOGETHER["cluster"],
+        "test_kubernetes_gateway",
+        "test_kubernetes_ways_back",
+        "test_kubernetes_causes",
+    ),
     *("test_kubernetes_states", "test_kubernetes_helm"),
     *("test_chaos_docker", *TOGETHER["deaths"], "test_canaries_jenkins"),
     *TOGETHER["commands"],

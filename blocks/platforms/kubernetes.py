@@ -34,7 +34,8 @@ from blocks.platforms.kubernetes_helm_store import repair_ours
 from blocks.platforms.kubernetes_manifest_steps import ForwardManifests
 from blocks.platforms.kubernetes_manifests import Manifests, manifests_of
 from blocks.platforms.kubernetes_retire_steps import Retire
-from blocks.platforms.kubernetes_steps import Forward, Settings
+from blocks.platforms.kubernetes_step import Settings
+from blocks.platforms.kubernetes_steps import Forward
 from blocks.platforms.kubernetes_workload import checked_user
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster, path_of
+from blocks.platforms.kubernetes_resources import known
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, StepFailed
 from slipway.release import ReleaseSpec
@@ -12,10 +13,11 @@ PENDING = "no address yet"
 
 
 def reachable(cluster: Cluster, namespace: str, front: str) -> list[str]:
-    """Every address of the front Service, as the cluster tells now."""
+    """Every address of the front Service, and ways to it, as the cluster tells now."""
     found = cluster.find(path_of("Service", namespace, front)) or {}
     ingresses = cluster.list("Ingress", namespace)
-    return [*addresses(found), *of_ingresses(ingresses, front)]
+    routes = known("HTTPRoute").list(cluster, namespace, "")
+    return [*addresses(found), *of_ingresses(ingresses, front), *of_routes(routes, front)]
 
 
 def addresses(service: JsonObject) -> list[str]:
@@ -43,6 +45,18 @@ def of_ingresses(ingresses: Iterable[JsonObject], front: str) -> Iterator[str]:
                     host = rule.get("host") or "*"
                     scheme = "https" if host in secure else "http"
                     yield f"{scheme}://{host}{path.get('path') or '/'} at {at}"
+
+
+def of_routes(routes: Iterable[JsonObject], front: str) -> Iterator[str]:
+    """Host and path of each route that leads to the front Service, and its gateway. Pure."""
+    for made in routes:
+        spec = made.get("spec") or {}
+        parents = ", ".join(str(one.get("name")) for one in spec.get("parentRefs") or [])
+        for rule in spec.get("rules") or []:
+            if front in {one.get("name") for one in rule.get("backendRefs") or []}:
+                paths = [(one.get("path") or {}).get("value") for one in rule.get("matches") or []]
+                for host in spec.get("hostnames") or ["*"]:
+                    yield f"{host}{(paths or ['/'])[0] or '/'} by Gateway {parents}"
 
 
 def _balanced(made: JsonObject) -> list[str]:

@@ -53,10 +53,15 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
 }
 
+# The same of kinds that the platform works with where a cluster has them
+EXTENSIONS: Mapping[str, tuple[str, str, bool]] = {
+    "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1", "httproutes", True),
+}
+
 
 def path_of(kind: str, namespace: str, name: str = "") -> str:
     """Path of one object, or of all of a kind. Pure."""
-    prefix, plural, is_namespaced = KINDS[kind]
+    prefix, plural, is_namespaced = {**KINDS, **EXTENSIONS}[kind]
     place = f"/namespaces/{namespace}" if is_namespaced else ""
     return f"{prefix}{place}/{plural}" + (f"/{name}" if name else "")
 

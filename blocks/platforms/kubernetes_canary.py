@@ -3,7 +3,7 @@
 The stable set stays as it is, with every replica, until the canary was good at its last weight.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -11,15 +11,18 @@ from itertools import chain
 from blocks.platforms import kubernetes_analysis, kubernetes_retire
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster, path_for
+from blocks.platforms.kubernetes_gateway import behind_route, is_routed
 from blocks.platforms.kubernetes_judge import is_complete, replicas
-from blocks.platforms.kubernetes_observe import is_canary, release_of
+from blocks.platforms.kubernetes_observe import release_of
 from blocks.platforms.kubernetes_preview import try_out
 from blocks.platforms.kubernetes_prove import judge
 from blocks.platforms.kubernetes_settle import Place, settle
-from blocks.platforms.kubernetes_steps import Act, Forward, step_of
+from blocks.platforms.kubernetes_step import Act, step_of
+from blocks.platforms.kubernetes_steps import Forward
 from blocks.platforms.kubernetes_supporting import preview, supporting_objects
+from blocks.platforms.kubernetes_ways import leads_aside, let_spread, remove_led_to
 from blocks.platforms.kubernetes_workload import canary_deployment, deployment
-from slipway.canary import canary_pods, share
+from slipway.canary import canary_pods, carrying_pods, share
 from slipway.canonical import JsonObject
 from slipway.platform import Stage, Step, StepContext
 from slipway.release import ReleaseSpec, ServiceSpec, Weight
@@ -62,34 +65,46 @@ class ForwardCanary(Forward):
         seen = Forward.release_accepted(self, cluster, context)
         if self.previous is None:
             return seen
-        for service in self.spec.services:
-            wanted = canary_deployment(self.spec, service, "", 1)
+        for wanted in beside(self.spec, "", dict.fromkeys(map(name_of, self.spec.services), 1)):
             judge(cluster, self.spec, wanted, path_for(wanted), take_over=False)
         return seen
 
     def counted(self) -> list[JsonObject]:
         """With the pods beside the stable set at the last weight."""
         weights = self.spec.kubernetes.canary if self.spec.kubernetes else ()
-        beside = [
-            canary_deployment(self.spec, s, "", canary_pods(s.replicas, weights[-1].weight))
-            for s in self.spec.services
-            if weights and self.previous
-        ]
-        return [*Forward.counted(self), *beside]
+        if not weights or self.previous is None:
+            return Forward.counted(self)
+        wanted = {service.name: service.replicas for service in self.spec.services}
+        more = beside(self.spec, "", pods_of(self.spec, wanted, weights[-1].weight))
+        return [*Forward.counted(self), *more]
 
     def canary_at(self, weight: Weight, cluster: Cluster, context: StepContext) -> JsonObject:
         """Pods beside the stable set, ready, tried out alone, and watched under their traffic."""
         stable = self._stable(cluster)
         if self.spec.front not in stable:
             return {"skipped": "no other release serves"}
-        counts = {name: canary_pods(replicas(one), weight.weight) for name, one in stable.items()}
+        wanted = {name: replicas(one) for name, one in stable.items()}
+        counts = pods_of(self.spec, wanted, weight.weight)
         applied = self._apply(cluster, context, self._beside(cluster, context, stable, counts))
         place = Place(cluster, self.spec, only=self._settling(stable))
         settled = settle(place, context)
-        of_all = share(replicas(stable[self.spec.front]), counts[self.spec.front])
-        context.note(f"canary at {weight.weight} %: {of_all} % of the pods, {told(counts)}")
+        weighed = self._weighed(place, context, weight.weight)
+        of_all = share(wanted[self.spec.front], counts[self.spec.front])
+        of_what = "requests" if weighed else "pods"
+        of_all = weight.weight if weighed else of_all
+        context.note(f"canary at {weight.weight} %: {of_all} % of the {of_what}, {told(counts)}")
         seen = try_out(place, context, weight.hold_millis)
-        return {**applied, **settled, **seen, "canary": counts, "share": of_all}
+        return {**applied, **settled, **weighed, **seen, "canary": counts, "share": of_all}
+
+    def _weighed(self, place: Place, context: StepContext, weight: int) -> JsonObject:
+        """Where a route gives the share, the pods are good before it does, and known to proxies."""
+        if not is_routed(self.spec):
+            return {}
+        try_out(place, context, 0)
+        if not leads_aside(place.cluster, self.spec):
+            self.route_set(place.cluster, context, 0)
+            let_spread(context)
+        return self.route_set(place.cluster, context, weight)
 
     def canary_analysed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         """Of the release's pods: there are none but the canary's."""
@@ -100,15 +115,20 @@ class ForwardCanary(Forward):
         return kubernetes_analysis.analyse(place, context)
 
     def canary_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:
-        writer = self._writer(cluster, context)
-        found = [(path_for(one), one) for one in self._listed(cluster) if is_canary(one)]
-        return {"removed": kubernetes_retire.remove(writer, found)}
+        """Once no route leads to it."""
+        seen = self.route_home(cluster, context)
+        place = names.namespace_of(self.spec)
+        found = kubernetes_retire.find_canaries(cluster, self.spec.target, place)
+        removed = remove_led_to(self._writer(cluster, context), found, context)
+        return {**seen, "removed": removed}
 
     def canary_withdrawn(self, cluster: Cluster, context: StepContext) -> JsonObject:
         """At once where the stable set is whole; else the traffic's switch removes it later."""
         found = {one["metadata"]["name"]: one for one in self._listed(cluster)}
         whole = all(is_whole(found.get(s.name), self.spec, s) for s in self.spec.services)
-        return self.canary_removed(cluster, context) if whole else {"removed": []}
+        if not whole:
+            return {"removed": []}
+        return {**self.closed(cluster, context), **self.canary_removed(cluster, context)}
 
     def _stable(self, cluster: Cluster) -> Stable:
         """Of each service that another release runs already."""
@@ -129,19 +149,46 @@ class ForwardCanary(Forward):
         """What the canary is made of; a service that is new comes whole, for others ask it."""
         around = [m for m in supporting_objects(self.spec) if m["kind"] != "ServiceAccount"]
         absent = [s for s in self._behind() if cluster.find(path_for(s)) is None]
-        workloads = [
-            canary_deployment(self.spec, s, context.candidate, counts[s.name])
-            if s.name in stable
-            else deployment(self.spec, s, context.candidate)
-            for s in self.spec.services
-        ]
-        return [*around, *absent, *workloads, preview(self.spec)]
+        whole = [s for s in self.spec.services if s.name not in stable]
+        new = [deployment(self.spec, s, context.candidate) for s in whole]
+        return [*around, *absent, *new, *beside(self.spec, context.candidate, counts)]
 
     def _settling(self, stable: Stable) -> Sequence[tuple[str, str]]:
         return [
             ("Deployment", names.canary_name(s) if s.name in stable else s.name)
             for s in self.spec.services
         ]
+
+
+def beside(spec: ReleaseSpec, candidate: str, counts: Mapping[str, int]) -> list[JsonObject]:
+    """The canary's own objects, and the preview that leads to it. Pure.
+
+    Args:
+        counts: pods by the name of their service; of services without, there is no canary.
+    """
+    made, is_apart = [], is_routed(spec)
+    for service in (s for s in spec.services if s.name in counts):
+        if is_apart and service.name == spec.front:
+            made += behind_route(spec, service, candidate, counts[service.name])
+        else:
+            made.append(canary_deployment(spec, service, candidate, counts[service.name]))
+    return made if is_apart else [*made, preview(spec)]
+
+
+def pods_of(spec: ReleaseSpec, stable: Mapping[str, int], weight: int) -> dict[str, int]:
+    """How many pods each service's canary has at a weight, beside so many stable ones. Pure.
+
+    A route weighs the requests to the front service alone.
+    """
+    exact = {spec.front} if is_routed(spec) else set()
+    return {
+        name: (carrying_pods if name in exact else canary_pods)(pods, weight)
+        for name, pods in stable.items()
+    }
+
+
+def name_of(service: ServiceSpec) -> str:
+    return service.name
 
 
 def inserted(steps: Sequence[Step], after: str, more: Sequence[Step]) -> list[Step]:

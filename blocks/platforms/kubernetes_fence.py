@@ -41,7 +41,7 @@ ATTEMPTS = 20
 NO_VERSION = "1"
 FENCED = (
     *("Deployment", "Service", "ConfigMap", "Secret", "PodDisruptionBudget", "NetworkPolicy"),
-    *("HorizontalPodAutoscaler", "Ingress", "Job"),
+    *("HorizontalPodAutoscaler", "Ingress", "HTTPRoute", "Job"),
 )
 
 

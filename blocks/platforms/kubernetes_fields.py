@@ -12,6 +12,7 @@ from typing import Any
 from kubernetes.utils.quantity import parse_quantity
 
 from blocks.platforms import kubernetes_names as names
+from blocks.platforms.kubernetes_gateway import route_fields, routes
 from blocks.platforms.kubernetes_hardening import HARDENED, hardening
 from blocks.platforms.kubernetes_scaling import observed_replicas, targeted, wanted_replicas
 from blocks.platforms.kubernetes_supporting import ingresses
@@ -48,9 +49,9 @@ def spec_fields(spec: ReleaseSpec) -> dict[str, str]:
 
 
 def _way_in(spec: ReleaseSpec) -> dict[str, str]:
-    """The type of the front Service, and each Ingress."""
+    """The type of the front Service, each Ingress and each route."""
     own = spec.kubernetes.service_type if spec.kubernetes else "ClusterIP"
-    return {"service_type": own} | _ingress_fields(ingresses(spec))
+    return {"service_type": own} | _ingress_fields(ingresses(spec)) | route_fields(routes(spec))
 
 
 def _ingress_fields(found: Iterable[JsonObject]) -> dict[str, str]:
@@ -67,9 +68,11 @@ def with_objects(
     deployments: Iterable[JsonObject],
     scalers: Sequence[JsonObject],
     ingresses: Iterable[JsonObject],
+    routes: Iterable[JsonObject] = (),
 ) -> dict[str, str]:
-    """With what stands beside the workloads: autoscalers' bounds, and Ingresses."""
-    found = {**fields, **(_ingress_fields(ingresses) if fields else {})}
+    """With what stands beside the workloads: autoscalers' bounds, Ingresses and routes."""
+    ways = _ingress_fields(ingresses) | route_fields(routes)
+    found = {**fields, **(ways if fields else {})}
     for made in deployments:
         name = made["metadata"]["labels"].get(names.SERVICE, made["metadata"]["name"])
         scaler = targeted(scalers, "Deployment", made["metadata"]["name"])

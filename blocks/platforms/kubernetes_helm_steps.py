@@ -27,16 +27,9 @@ from blocks.platforms.kubernetes_helm_store import (
 from blocks.platforms.kubernetes_helm_verify import await_routes, bake, installed_of
 from blocks.platforms.kubernetes_quota import room_facts
 from blocks.platforms.kubernetes_settle import settle
-from blocks.platforms.kubernetes_steps import (
-    Act as StepAct,
-)
-from blocks.platforms.kubernetes_steps import (
-    Forward,
-    Settings,
-    ensure_namespace,
-    step_of,
-    writer_of,
-)
+from blocks.platforms.kubernetes_step import Act as StepAct
+from blocks.platforms.kubernetes_step import Settings, step_of, writer_of
+from blocks.platforms.kubernetes_steps import Forward, ensure_namespace
 from blocks.platforms.kubernetes_supporting import namespace
 from blocks.platforms.kubernetes_versions import version_fact
 from slipway.canonical import JsonObject

@@ -36,6 +36,7 @@ def managers(seen: Seen, fields: Iterable[str]) -> dict[str, str]:
     for field in fields:
         service, words = _place(field)
         own = [made for made in workloads if service in ("", _service(made))]
+        own += seen.routes if service == "route" else ()
         objects = [front] if field == "port" and front else own
         if written := _writers(objects, words):
             found[field] = " or ".join(written)

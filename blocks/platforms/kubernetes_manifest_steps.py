@@ -18,7 +18,8 @@ from blocks.platforms.kubernetes_records import record
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
 from blocks.platforms.kubernetes_scaling import KIND, Bounds, bounds_of
 from blocks.platforms.kubernetes_settle import Place, settle
-from blocks.platforms.kubernetes_steps import Act, Forward, named, step_of, told
+from blocks.platforms.kubernetes_step import Act, step_of
+from blocks.platforms.kubernetes_steps import Forward, named, told
 from blocks.platforms.kubernetes_supporting import service_account
 from blocks.platforms.kubernetes_versions import version_fact
 from slipway.bundles import Bundles

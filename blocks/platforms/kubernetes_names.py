@@ -4,6 +4,8 @@ An environment has a namespace of its own, so objects are named as people read t
 file; labels say whose they are, and a spec id says which release.
 """
 
+from collections.abc import Mapping
+
 from slipway.canonical import content_digest
 from slipway.names import short_digest
 from slipway.release import ReleaseSpec, ServiceSpec, Target
@@ -22,6 +24,7 @@ TRIED_BY = "slipway.dev/tried-by"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGER = "slipway"
 TRACK = "slipway.dev/track"
+CANARY_OF = "slipway.dev/canary-of"
 BLUE_GREEN = "blue-green"
 CANARY = "canary"
 PREVIEW = "preview"
@@ -54,6 +57,11 @@ def deployment_name(spec: ReleaseSpec, service: ServiceSpec) -> str:
 def canary_name(service: ServiceSpec) -> str:
     """The Deployment beside the stable one, of whichever release comes in."""
     return f"{service.name}-{CANARY}"
+
+
+def service_of(labels: Mapping[str, str]) -> str | None:
+    """The service whose image a pod runs; a canary may be behind a Service of its own."""
+    return labels.get(CANARY_OF) or labels.get(SERVICE)
 
 
 def preview_name(spec: ReleaseSpec) -> str:

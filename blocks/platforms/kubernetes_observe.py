@@ -9,9 +9,11 @@ from functools import partial
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_api import Cluster, together
 from blocks.platforms.kubernetes_fields import observed_fields, with_objects
+from blocks.platforms.kubernetes_gateway import leading_past
 from blocks.platforms.kubernetes_manifest_fields import fields_of
 from blocks.platforms.kubernetes_manifests import SETTLING, manifests_of
 from blocks.platforms.kubernetes_records import Recorded, every, recorded
+from blocks.platforms.kubernetes_resources import known
 from blocks.platforms.kubernetes_scaling import KIND, without_scale
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject, content_digest
@@ -40,6 +42,7 @@ class Seen:
     applied: Mapping[tuple[str, str, str], JsonObject] = field(default_factory=dict)
     scalers: tuple[JsonObject, ...] = ()
     ingresses: tuple[JsonObject, ...] = ()
+    routes: tuple[JsonObject, ...] = ()
 
     @property
     def records(self) -> list[Recorded]:
@@ -56,7 +59,8 @@ def see(cluster: Cluster, target: Target, namespace: str) -> Seen:
         partial(cluster.list, kind, namespace, selector) for kind, selector in every_kind.items()
     )
     deployments, services, configs, pods, scalers, ingresses = map(tuple, listed)
-    seen = Seen(deployments, services, configs, pods, {}, scalers, ingresses)
+    routes = tuple(known("HTTPRoute").list(cluster, namespace, names.owned_selector(target)))
+    seen = Seen(deployments, services, configs, pods, {}, scalers, ingresses, routes)
     return with_applied(cluster, seen, target, namespace) if seen.records else seen
 
 
@@ -75,8 +79,10 @@ def with_applied(cluster: Cluster, seen: Seen, target: Target, namespace: str) -
 def own(seen: Seen, release: str) -> Seen:
     """Without what stands beside the release: it goes once this one counts as good. Pure."""
     deployments = (d for d in seen.deployments if release_of(d) == release and not is_canary(d))
-    services = (s for s in seen.services if not is_preview(s))
-    return replace(seen, deployments=tuple(deployments), services=tuple(services))
+    services = (s for s in seen.services if not (is_preview(s) or is_canary(s)))
+    canaries = {s["metadata"]["name"] for s in seen.services if is_canary(s)}
+    routes = tuple(leading_past(route, canaries) for route in seen.routes)
+    return replace(seen, deployments=tuple(deployments), services=tuple(services), routes=routes)
 
 
 def observation(seen: Seen, bundles: Bundles | None = None) -> Observation:
@@ -96,7 +102,7 @@ def observation(seen: Seen, bundles: Bundles | None = None) -> Observation:
         {config["metadata"]["name"]: config for config in seen.configs},
         running_digests(seen.pods, serving),
     )
-    fields = with_objects(fields, deployments, seen.scalers, seen.ingresses)
+    fields = with_objects(fields, deployments, seen.scalers, seen.ingresses, seen.routes)
     fields |= beside(seen, serving) if serving else {}
     return Observation(fields=fields, revision=revision(seen), serving=serving)
 
@@ -108,7 +114,7 @@ def beside(seen: Seen, serving: str) -> dict[str, str]:
     """
     fields = {
         f"{made['metadata']['labels'].get(names.SERVICE)}.canary": f"release {release_of(made)}"
-        for made in seen.deployments
+        for made in (*seen.services, *seen.deployments)
         if is_canary(made)
     }
     for made in filter(is_preview, seen.services):
@@ -220,7 +226,7 @@ def running_digests(pods: Sequence[JsonObject], release: str | None) -> Mapping[
     for pod in pods:
         if release_of(pod) != release or pod["metadata"].get("deletionTimestamp"):
             continue
-        service = str(pod["metadata"]["labels"].get(names.SERVICE))
+        service = str(names.service_of(pod["metadata"]["labels"]))
         for status in (pod.get("status") or {}).get("containerStatuses") or []:
             if digest := str(status.get("imageID") or "").partition("@")[2]:
                 found.setdefault(service, set()).add(digest)
@@ -233,7 +239,7 @@ def revision(seen: Seen) -> str:
     made = [*deployments, *seen.services, *seen.configs]
     beside = [
         [one["kind"], one["metadata"]["uid"], one.get("spec")]
-        for one in (*seen.scalers, *seen.ingresses)
+        for one in (*seen.scalers, *seen.ingresses, *seen.routes)
     ]
     return content_digest([*(_facts(one) for one in made), *beside])
 

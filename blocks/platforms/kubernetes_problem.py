@@ -51,7 +51,7 @@ class Problem:
 
 
 def unschedulable(pod: JsonObject, text: str) -> Problem:
-    service = (pod["metadata"].get("labels") or {}).get(names.SERVICE)
+    service = names.service_of(pod["metadata"].get("labels") or {})
     message = f"no node takes a pod of {service}"
     return Problem(
         StepFailed, message, text, Cause.QUOTA, lasting=True, pod=pod["metadata"]["name"]

@@ -15,6 +15,7 @@ from blocks.platforms.kubernetes_api import (
     together,
 )
 from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_gateway import routes
 from blocks.platforms.kubernetes_manifests import Manifests
 from blocks.platforms.kubernetes_observe import observation, own, see
 from blocks.platforms.kubernetes_owners import (
@@ -26,7 +27,13 @@ from blocks.platforms.kubernetes_owners import (
     refuse_foreign,
 )
 from blocks.platforms.kubernetes_resources import resource_of, resources_of
-from blocks.platforms.kubernetes_rights import NARROWER, VERBS, WRITING, permission_facts
+from blocks.platforms.kubernetes_rights import (
+    NARROWER,
+    VERBS,
+    WRITING,
+    needed,
+    permission_facts,
+)
 from blocks.platforms.kubernetes_scaling import KIND, autoscalers, only_scale
 from blocks.platforms.kubernetes_scaling import refuse_foreign as refuse_foreign_scaling
 from blocks.platforms.kubernetes_smoke import smoke_jobs
@@ -38,6 +45,7 @@ from blocks.platforms.kubernetes_supporting import (
     supporting_objects,
 )
 from blocks.platforms.kubernetes_versions import version_fact
+from blocks.platforms.kubernetes_ways import gateway_facts
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.bundles import Bundles
 from slipway.canonical import JsonObject
@@ -70,7 +78,11 @@ def prove(
     namespace = names.namespace_of(spec)
     may_write = manifest_facts(cluster, manifests) if manifests else ()
     made = manifests.objects if manifests else every_object(spec, "")
-    facts = [version_fact(cluster, made), *(may_write or permission_facts(cluster, namespace))]
+    facts = [
+        version_fact(cluster, made),
+        *(may_write or permission_facts(cluster, namespace, needed(spec))),
+        *gateway_facts(cluster, spec),
+    ]
     refuse_without_namespace(cluster, spec)
     return [
         *facts,
@@ -133,10 +145,8 @@ def manifest_facts(cluster: Cluster, manifests: Manifests) -> list[str]:
         more[kind.group, kind.plural] = NARROWER.get(kind.kind, WRITING)
         if kind.kind == "StatefulSet":
             more["", "pods"] = ("get", "delete")
-    needed = {
-        key: tuple(dict.fromkeys((*VERBS.get(key, ()), *verbs))) for key, verbs in more.items()
-    }
-    return permission_facts(cluster, names.namespace_of(manifests.spec), {**VERBS, **needed})
+    used = {key: tuple(dict.fromkeys((*VERBS.get(key, ()), *verbs))) for key, verbs in more.items()}
+    return permission_facts(cluster, names.namespace_of(manifests.spec), {**VERBS, **used})
 
 
 def secret_facts(cluster: Cluster, spec: ReleaseSpec) -> Iterator[str]:
@@ -161,7 +171,7 @@ def every_object(spec: ReleaseSpec, candidate: str) -> list[JsonObject]:
     configs = [config_map(spec, service) for service in spec.services if service.config]
     workloads = [deployment(spec, service, candidate) for service in spec.services]
     applied = [made for made in supporting_objects(spec) if made["kind"] != "ServiceAccount"]
-    reached = [*services(spec), *previews(spec), *ingresses(spec)]
+    reached = [*services(spec), *previews(spec), *ingresses(spec), *routes(spec)]
     return [*applied, *configs, *workloads, *autoscalers(spec), *reached, *smoke_jobs(spec)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blocks.platforms.kubernetes_api import KINDS, ApiRefused, Cluster
+from blocks.platforms.kubernetes_api import EXTENSIONS, KINDS, ApiRefused, Cluster
 from slipway.canonical import JsonObject
 from slipway.errors import BadInput
 from slipway.manifest_kinds import group_of
@@ -33,7 +33,7 @@ class Resource:
         return f"{prefix}{place}/{self.plural}" + (f"/{name}" if name else "")
 
     def list(self, cluster: Cluster, namespace: str, labels: str) -> list[JsonObject]:
-        """Objects by name; none where the cluster does not know the kind any more.
+        """Objects by name; none where the cluster does not know the kind.
 
         Of namespaces the one alone: who deploys may look at no other.
         """
@@ -43,7 +43,9 @@ class Resource:
         try:
             found = cluster.list_at(self.path(namespace), self.kind, labels)
         except ApiRefused as error:
-            if error.status == 404:
+            # Who may not list a kind is told so before that the cluster does not know it.
+            is_absent = error.status == 403 and self.kind in EXTENSIONS
+            if error.status == 404 or is_absent:
                 return []
             raise
         return [{**made, "apiVersion": self.version} for made in found]
@@ -57,7 +59,7 @@ def has_labels(made: JsonObject, selector: str) -> bool:
 
 def known(kind: str) -> Resource:
     """A kind that the platform works with by itself. Pure."""
-    prefix, plural, _ = KINDS[kind]
+    prefix, plural, _ = {**KINDS, **EXTENSIONS}[kind]
     return Resource(prefix.removeprefix("/apis/").removeprefix("/api/"), kind, plural)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_api import Cluster, path_of, together
+from blocks.platforms.kubernetes_api import Cluster, path_for, path_of, together
 from blocks.platforms.kubernetes_fence import FENCED, Writer
 from blocks.platforms.kubernetes_manifests import SETTLING, Manifests
 from blocks.platforms.kubernetes_observe import is_canary, release_of
@@ -17,9 +17,17 @@ from slipway.release import ReleaseSpec, Target
 
 # What users lose first goes first.
 ORDER = (
-    *("Ingress", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment"),
+    *(
+        "HTTPRoute",
+        "Ingress",
+        "Service",
+        "HorizontalPodAutoscaler",
+        "PodDisruptionBudget",
+        "Deployment",
+    ),
     *("StatefulSet", "DaemonSet", "CronJob", "Job", "NetworkPolicy", "ConfigMap", "Secret"),
 )
+CANARIES = ("Service", "Deployment", "NetworkPolicy")
 # People's data, and everything else that lives there.
 LASTING = ("PersistentVolumeClaim", "Namespace")
 
@@ -64,19 +72,40 @@ def surplus(
 
 
 def find_replaced(cluster: Cluster, spec: ReleaseSpec) -> Places:
-    """Workloads of other releases that the front Service would send traffic to, with their paths.
+    """What of other releases would get traffic, with their paths: workloads, and ways to canaries.
 
     A release that names its workload otherwise leaves the old one beside it until it is retired.
     """
     namespace, labels = names.namespace_of(spec), names.owned_selector(spec.target)
     front = cluster.find(path_of("Service", namespace, spec.front))
-    return [
+    aside = find_canaries(cluster, spec.target, namespace, ("Service", "NetworkPolicy"))
+    aside = [(path, made) for path, made in aside if release_of(made) != spec.id]
+    gone = {made["metadata"]["name"] for _, made in aside}
+    routes = known("HTTPRoute").list(cluster, namespace, labels) if gone else []
+    leading = [(path_for(made), made) for made in routes if gone & set(backends(made))]
+    replaced = [
         (resource.path(namespace, made["metadata"]["name"]), made)
         for resource in with_recorded(cluster, spec.target, namespace, ("Deployment",))
         if resource.group == "apps" and resource.kind in SETTLING
         for made in resource.list(cluster, namespace, labels)
         if front and is_replaced(made, front, spec.id)
     ]
+    return [*leading, *aside, *replaced]
+
+
+def find_canaries(
+    cluster: Cluster, target: Target, namespace: str, kinds: Sequence[str] = CANARIES
+) -> Places:
+    """What canaries of the target are made of, with their paths."""
+    labels = f"{names.owned_selector(target)},{names.TRACK}={names.CANARY}"
+    found = (made for kind in kinds for made in cluster.list(kind, namespace, labels))
+    return [(path_for(made), made) for made in found]
+
+
+def backends(route: JsonObject) -> Iterator[str]:
+    """Names of the Services that a route leads to. Pure."""
+    for rule in route["spec"].get("rules") or []:
+        yield from (str(one.get("name")) for one in rule.get("backendRefs") or [])
 
 
 def is_replaced(workload: JsonObject, front: JsonObject, release: str) -> bool:
@@ -126,6 +155,8 @@ def _generated(spec: ReleaseSpec, *, serves: bool) -> Iterator[tuple[str, str]]:
         yield from ((KIND, name) for name in every if autoscale_of(spec))
     if serves and spec.kubernetes and spec.kubernetes.ingress:
         yield "Ingress", spec.front
+    if serves and spec.kubernetes and spec.kubernetes.gateway:
+        yield "HTTPRoute", spec.front
     if serves and spec.kubernetes and spec.kubernetes.smoke:
         yield "Job", names.smoke_name(spec)
     for service in spec.services if serves else ():

@@ -7,7 +7,8 @@ from blocks.platforms import kubernetes_names as names
 from blocks.platforms import kubernetes_retire
 from blocks.platforms.kubernetes_api import Cluster, path_for
 from blocks.platforms.kubernetes_fence import Writer
-from blocks.platforms.kubernetes_steps import Settings, step_of, writer_of
+from blocks.platforms.kubernetes_resources import known
+from blocks.platforms.kubernetes_step import Settings, step_of, writer_of
 from slipway.canonical import JsonObject
 from slipway.platform import Stage, Step, StepContext
 from slipway.release import ReleaseSpec, Target
@@ -35,7 +36,9 @@ class Retire:
 
     def traffic_ended(self, cluster: Cluster, context: StepContext) -> JsonObject:
         labels = names.owned_selector(self.target)
-        found = [(path_for(s), s) for s in cluster.list("Service", self.namespace, labels)]
+        ways = known("HTTPRoute").list(cluster, self.namespace, labels)
+        ways += cluster.list("Service", self.namespace, labels)
+        found = [(path_for(made), made) for made in ways]
         return {"removed": kubernetes_retire.remove(self._writer(cluster, context), found)}
 
     def old_removed(self, cluster: Cluster, context: StepContext) -> JsonObject:

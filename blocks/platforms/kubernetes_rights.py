@@ -10,6 +10,7 @@ from blocks.platforms.kubernetes_api import Cluster
 from slipway.canonical import JsonObject
 from slipway.errors import Cause, Refused
 from slipway.manifest_kinds import HOOK_KIND
+from slipway.release import ReleaseSpec
 
 GROUP = "authorization.k8s.io/v1"
 RULES = f"/apis/{GROUP}/selfsubjectrulesreviews"
@@ -44,6 +45,14 @@ VERBS: Verbs = {
     ("coordination.k8s.io", "leases"): ("get", "create", "update"),
 }
 """Of every release; one with manifests writes the kinds that these hold as well."""
+ROUTED: Verbs = {("gateway.networking.k8s.io", "httproutes"): WRITING}
+"""Of a release with a gateway, besides."""
+
+
+def needed(spec: ReleaseSpec) -> Verbs:
+    """What a release of generated objects uses. Pure."""
+    is_routed = spec.kubernetes is not None and spec.kubernetes.gateway is not None
+    return {**VERBS, **(ROUTED if is_routed else {})}
 
 
 def permission_facts(cluster: Cluster, namespace: str, needed: Verbs = VERBS) -> list[str]:

@@ -1,7 +1,6 @@
 """The steps of a release on a cluster, each named by what it leaves true."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,16 +12,16 @@ from blocks.platforms import (
     kubernetes_verify,
 )
 from blocks.platforms import kubernetes_names as names
-from blocks.platforms.kubernetes_access import Access
 from blocks.platforms.kubernetes_addresses import certificate_facts, reachable
 from blocks.platforms.kubernetes_api import ApiRefused, Cluster, path_for, refusal, together
 from blocks.platforms.kubernetes_fence import Writer, Written
+from blocks.platforms.kubernetes_gateway import route_fields, routes
 from blocks.platforms.kubernetes_preview import try_out
-from blocks.platforms.kubernetes_prove import ProveImage
 from blocks.platforms.kubernetes_quota import room_facts
 from blocks.platforms.kubernetes_scaling import KIND, Bounds, autoscalers, starting, surplus
 from blocks.platforms.kubernetes_settle import Place, settle
 from blocks.platforms.kubernetes_smoke import ask, smoke_of
+from blocks.platforms.kubernetes_step import Act, Settings, step_of, writer_of
 from blocks.platforms.kubernetes_supporting import (
     config_map,
     ingresses,
@@ -34,41 +33,19 @@ from blocks.platforms.kubernetes_supporting import (
     supporting_objects,
 )
 from blocks.platforms.kubernetes_versions import version_fact
+from blocks.platforms.kubernetes_ways import (
+    await_taken,
+    gateway_facts,
+    leads_aside,
+    let_spread,
+    remove_led_to,
+    unasked,
+)
 from blocks.platforms.kubernetes_workload import deployment
 from slipway.canonical import JsonObject
 from slipway.errors import StepFailed
 from slipway.platform import Stage, Step, StepContext
-from slipway.release import ReleaseSpec, Target
-
-STEP_PATIENCE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the platform works with.
-
-    Attributes:
-        access: gives a client of the cluster.
-        image: proves that an image can be pulled.
-    """
-
-    access: Access
-    image: ProveImage
-
-    @contextmanager
-    def cluster(
-        self, patience: float = 10, check: Callable[[], None] = lambda: None
-    ) -> Iterator[Cluster]:
-        made = Cluster(self.access, patience, check)
-        try:
-            yield made
-        except ApiRefused as error:
-            raise refusal("the Kubernetes API", error) from None
-        finally:
-            made.close()
-
-
-Act = Callable[[Cluster, StepContext], JsonObject]
+from slipway.release import ReleaseSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +109,12 @@ class Forward:
     def release_accepted(self, cluster: Cluster, context: StepContext) -> JsonObject:
         place = names.namespace_of(self.spec)
         images = [service.image for service in self.spec.services]
+        way_in = gateway_facts(cluster, self.spec)
+        used = kubernetes_rights.needed(self.spec)
         found = together(
             (
                 lambda: [version_fact(cluster, self.counted())],
-                lambda: kubernetes_rights.permission_facts(cluster, place),
+                lambda: kubernetes_rights.permission_facts(cluster, place, used),
                 lambda: [self.settings.image(image) for image in images],
                 lambda: list(certificate_facts(cluster, self.spec)),
                 lambda: list(room_facts(cluster, place, self.counted(), self._starts(cluster))),
@@ -144,7 +123,7 @@ class Forward:
                 ),
             )
         )
-        return {"facts": [fact for facts in found for fact in facts]}
+        return {"facts": [*way_in, *(fact for facts in found for fact in facts)]}
 
     def versions_written(self, cluster: Cluster, context: StepContext) -> JsonObject:
         writer = self._writer(cluster, context)
@@ -211,22 +190,41 @@ class Forward:
     def traffic_switched(self, cluster: Cluster, context: StepContext) -> JsonObject:
         ways = [*services(self.spec), *ingresses(self.spec)]
         applied = self._apply(cluster, context, ways)
-        closed = self._closed(cluster, context)
-        return {**applied, **closed, **self.routed(cluster, context, Place(cluster, self.spec))}
+        applied |= self.route_home(cluster, context)
+        applied |= self.closed(cluster, context)
+        return {**applied, **self.routed(cluster, context, Place(cluster, self.spec))}
 
-    def _closed(self, cluster: Cluster, context: StepContext) -> JsonObject:
+    def route_home(self, cluster: Cluster, context: StepContext) -> JsonObject:
+        """The release's route leads to the stable Service alone.
+
+        Proxies may forget a Service before they stop leading to it, so it has no share first.
+        """
+        if leads_aside(cluster, self.spec):
+            self.route_set(cluster, context, 0)
+            let_spread(context)
+        return self.route_set(cluster, context)
+
+    def route_set(
+        self, cluster: Cluster, context: StepContext, weight: int | None = None
+    ) -> JsonObject:
+        """The release's route sends that percentage to the canary, and a gateway has taken it."""
+        wanted = routes(self.spec, weight)
+        if not wanted:
+            return {}
+        self._apply(cluster, context, wanted)
+        lacking = await_taken(cluster, self.spec, context, is_back=self.previous is None)
+        return {**route_fields(wanted), **({"route not taken": lacking} if lacking else {})}
+
+    def closed(self, cluster: Cluster, context: StepContext) -> JsonObject:
         """Ways from outside that this release does not ask for."""
-        labels = names.owned_selector(self.spec.target)
-        wanted = {made["metadata"]["name"] for made in ingresses(self.spec)}
-        listed = cluster.list("Ingress", names.namespace_of(self.spec), labels)
-        found = [(path_for(i), i) for i in listed if i["metadata"]["name"] not in wanted]
+        found = unasked(cluster, self.spec)
         removed = kubernetes_retire.remove(self._writer(cluster, context), found)
         return {"closed": removed} if removed else {}
 
     def routed(self, cluster: Cluster, context: StepContext, place: Place) -> JsonObject:
         """Traffic goes to this release alone: what it replaces under another name goes first."""
         replaced = kubernetes_retire.find_replaced(cluster, self.spec)
-        removed = kubernetes_retire.remove(self._writer(cluster, context), replaced)
+        removed = remove_led_to(self._writer(cluster, context), replaced, context)
         routes = kubernetes_verify.await_routes(place, context)
         return {"replaced": removed, "endpoints": routes, **self.reached(cluster)}
 
@@ -278,21 +276,6 @@ class Forward:
 
     def _writer(self, cluster: Cluster, context: StepContext) -> Writer:
         return writer_of(cluster, self.spec.target, names.namespace_of(self.spec), context)
-
-
-def step_of(settings: Settings, name: str, stage: Stage, act: Act) -> Step:
-    """A step with a connection of its own."""
-
-    def run(context: StepContext) -> JsonObject:
-        context.check()
-        with settings.cluster(STEP_PATIENCE, context.check) as cluster:
-            return act(cluster, context)
-
-    return Step(name, stage, run)
-
-
-def writer_of(cluster: Cluster, target: Target, place: str, context: StepContext) -> Writer:
-    return Writer(cluster, target, place, context.token)
 
 
 def ensure_namespace(cluster: Cluster, wanted: JsonObject, context: StepContext) -> bool:

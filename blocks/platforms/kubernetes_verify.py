@@ -141,7 +141,7 @@ def prove_digests(place: Place, state: State) -> dict[str, str]:
     approved = {service.name: service.digest for service in place.spec.services}
     proved = {}
     for pod in place.own_pods(state):
-        service = str(pod["metadata"]["labels"].get(names.SERVICE))
+        service = str(names.service_of(pod["metadata"]["labels"]))
         name = pod["metadata"]["name"]
         proved[name] = running_digest(pod, service)
         if proved[name] != approved.get(service):
@@ -237,7 +237,7 @@ def front_pods(spec: ReleaseSpec, pods: Sequence[JsonObject]) -> list[str]:
     return [
         pod["metadata"]["name"]
         for pod in pods
-        if is_ready(pod) and pod["metadata"]["labels"].get(names.SERVICE) == spec.front
+        if is_ready(pod) and names.service_of(pod["metadata"]["labels"]) == spec.front
     ]
 
 

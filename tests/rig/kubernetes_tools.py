@@ -5,14 +5,27 @@ from pathlib import Path
 
 from tests.cluster.cache import cluster_cache, make_once
 from tests.cluster.golang import find_go, run_go
-from tests.rig.kubernetes_schemas import KYVERNO, downloaded
+from tests.rig.kubernetes_schemas import KYVERNO, Operator, downloaded
 
-ABOUT = {"helm3": "1 minute", "helm4": "1 minute", "kubeconform": "seconds", "kyverno": "minutes"}
+ABOUT = {
+    "helm3": "1 minute",
+    "helm4": "1 minute",
+    "kubeconform": "seconds",
+    "kyverno": "minutes",
+    "contour": "2 minutes",
+}
 MODULES = {
     "helm3": "helm.sh/helm/v3/cmd/helm@v3.22.0",
     "helm4": "helm.sh/helm/v4/cmd/helm@v4.3.1",
     "kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0",
 }
+
+CONTOUR = Operator(
+    "github.com/projectcontour/contour",
+    "v1.33.8",
+    "h1:QoOfwqWws+CVRFpsRC2+f1DmB5IdurtyUtepIsiWfE0=",
+    "examples/contour/01-crds.yaml",
+)
 
 
 def tool(name: str) -> Path:
@@ -21,8 +34,8 @@ def tool(name: str) -> Path:
     Raises:
         Unreachable: no Go, or no module proxy.
     """
-    if name == "kyverno":
-        return kyverno()
+    if name in ("kyverno", "contour"):
+        return {"kyverno": kyverno, "contour": contour}[name]()
     module = MODULES[name]
     path, _, version = module.partition("@")
 
@@ -54,3 +67,14 @@ def kyverno() -> Path:
 
     made = make_once(cluster_cache() / "tools" / f"kyverno-{KYVERNO.version}", make)
     return made / "kubectl-kyverno"
+
+
+def contour() -> Path:
+    """The controller of the test gateway, in the module whose definitions the cluster gets."""
+
+    def make(folder: Path) -> None:
+        say("contour")
+        flags = ["-trimpath", "-gcflags=all=-dwarf=false", "-ldflags=-s -w", f"-o={folder}/"]
+        run_go(find_go(cluster_cache()), downloaded(CONTOUR), "build", *flags, "./cmd/contour")
+
+    return make_once(cluster_cache() / "tools" / f"contour-{CONTOUR.version}", make) / "contour"

@@ -23,7 +23,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Load:
-    """A load to put on ``host:port``: clients of each kind, seconds, pause between requests."""
+    """A load to put on ``host:port``: clients of each kind, seconds, pause between requests.
+
+    ``name`` is what they ask for, where that is another than the host.
+    """
 
     port: int
     seconds: float
@@ -33,6 +36,7 @@ class Load:
     keep_alive: int = 8
     anew: int = 4
     pause: float = 0.02
+    name: str = ""
 
 
 async def request(
@@ -41,7 +45,7 @@ async def request(
     """Send one HTTP/1.1 request and read its whole answer: (status, body)."""
     body = b"x=1" if method == "POST" else b""
     writer.write(
-        f"{method} {load.path} HTTP/1.1\r\nHost: {load.host}\r\n"
+        f"{method} {load.path} HTTP/1.1\r\nHost: {load.name or load.host}\r\n"
         f"Connection: {'keep-alive' if keep else 'close'}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
         + body

@@ -3,7 +3,7 @@
 import pytest
 
 from slipway.appfile import dump, parse
-from slipway.canary import DEFAULT, MOST_PODS, canary_pods, share
+from slipway.canary import DEFAULT, MOST_PODS, canary_pods, carrying_pods, share
 from slipway.candidate import build_candidate
 from slipway.candidate_spec import release_spec
 from slipway.names import parse_reference
@@ -54,6 +54,15 @@ def test_no_other_number_of_pods_is_nearer_and_none_falls(stable: int) -> None:
         exact = stable * weight / (100 - weight)
         assert pods == 1 or abs(pods - exact) <= 0.5
         before = pods
+
+
+@pytest.mark.parametrize(
+    ("stable", "weight", "pods"),
+    [(1, 5, 1), (1, 99, 1), (4, 5, 1), (4, 25, 1), (4, 26, 2), (4, 75, 3), (64, 99, 64)],
+)
+def test_how_many_pods_carry_an_exact_share(stable: int, weight: int, pods: int) -> None:
+    """S1-57: none has more requests than a pod of the stable set that serves alone."""
+    assert carrying_pods(stable, weight) == pods
 
 
 def app(environment: str) -> bytes:

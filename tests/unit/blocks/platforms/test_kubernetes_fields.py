@@ -8,12 +8,13 @@ import pytest
 
 from blocks.platforms import kubernetes_names as names
 from blocks.platforms.kubernetes_fields import spec_fields
+from blocks.platforms.kubernetes_gateway import behind_route, routes
 from blocks.platforms.kubernetes_observe import Seen, observation
 from blocks.platforms.kubernetes_observe import own as own_of
 from blocks.platforms.kubernetes_scaling import autoscalers
 from blocks.platforms.kubernetes_supporting import ingresses, preview
 from blocks.platforms.kubernetes_workload import canary_deployment
-from slipway.appfile_objects import Autoscale, Ingress
+from slipway.appfile_objects import Autoscale, Gateway, Ingress
 from slipway.canonical import JsonObject
 from slipway.plan import difference
 from slipway.release import ReleaseSpec
@@ -39,6 +40,7 @@ def seen_of(spec: ReleaseSpec, *pods: JsonObject) -> Seen:
         pods or (pod(spec),),
         scalers=tuple(with_uid(made) for made in autoscalers(spec)),
         ingresses=tuple(with_uid(made) for made in ingresses(spec)),
+        routes=tuple(with_uid(made) for made in routes(spec)),
     )
 
 
@@ -57,6 +59,12 @@ SPECS = {
     "autoscaled": release(kubernetes=on_cluster(autoscale=Autoscale())),
     "autoscaled colour": release(
         strategy="blue-green", kubernetes=on_cluster(autoscale=Autoscale(max=3))
+    ),
+    "by a gateway": release(
+        strategy="canary",
+        kubernetes=on_cluster(
+            gateway=Gateway(name="edge", namespace="infra", host="a.example.org")
+        ),
     ),
     "from outside": release(
         kubernetes=on_cluster(
@@ -174,6 +182,28 @@ def test_the_stable_set_serves_and_what_stands_beside_it_is_told() -> None:
     assert {change.field for change in told} == {"web.canary", "preview"}
     assert found.fields["web.canary"] == found.fields["preview"] == f"release {other.id}"
     assert dict(observation(own_of(seen, spec.id)).fields) == spec_fields(spec)
+
+
+def test_a_route_that_was_left_or_changed_is_told_with_its_weights() -> None:
+    """N17: while the canary stands, the way back to what serves is no change by hand."""
+    spec = SPECS["by a gateway"]
+    other = release(service(config={}), strategy="canary", kubernetes=spec.kubernetes)
+    seen = replace(seen_of(spec), routes=tuple(with_uid(one) for one in routes(spec, 5)))
+    found = observation(seen)
+    (told,) = difference(spec_fields(spec), found.fields)
+    assert (told.field, told.after) == ("route.web.weights", "web 95, web-canary 5")
+    beside = [with_uid(m) for m in behind_route(other, other.services[0], "", 1)]
+    by_kind = {kind: [m for m in beside if m["kind"] == kind] for kind in ("Deployment", "Service")}
+    standing = replace(
+        seen,
+        deployments=(*seen.deployments, *by_kind["Deployment"]),
+        services=(*seen.services, *by_kind["Service"]),
+    )
+    after = {change.field for change in difference(spec_fields(spec), observation(standing).fields)}
+    assert after == {"web.canary", "preview", "route.web.weights"}
+    assert observation(standing).serving == spec.id
+    assert dict(observation(own_of(standing, spec.id)).fields) == spec_fields(spec)
+    assert dict(observation(own_of(seen, spec.id)).fields) != spec_fields(spec)
 
 
 def test_a_canary_alone_serves() -> None:

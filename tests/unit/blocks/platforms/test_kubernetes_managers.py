@@ -1,6 +1,7 @@
 """Who changed a field, out of managedFields as kubectl 1.36 leaves them (N17)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,6 +54,15 @@ def test_a_field_has_the_manager_that_wrote_it(field: str, who: str) -> None:
 
 def test_what_nobody_else_wrote_has_no_manager() -> None:
     assert managers(seen_of(release()), ["web.image", "serving", "port"]) == {}
+
+
+def test_a_route_has_its_own_managers() -> None:
+    """B8: a gateway's status is no change."""
+    edited = {"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:rules": {}}}}
+    status = {"manager": "contour", "subresource": "status", "fieldsV1": {"f:status": {}}}
+    made = {"metadata": {"name": "web", "managedFields": [OURS, status, edited]}}
+    seen = replace(seen_of(release(), SCALED), routes=(made,))
+    assert managers(seen, ["route.web.weights"]) == {"route.web.weights": "kubectl-edit"}
 
 
 def test_the_port_is_of_the_front_service() -> None:
