@@ -11,8 +11,10 @@ from blocks.builders.keys import remember
 from slipway.candidate import Candidate
 from slipway.errors import BadInput
 from slipway.names import Reference
+from slipway.patience import patiently
 from tasks.acts import act
 from tasks.checkout import Work
+from tasks.notes import note
 
 LATEST = "latest"
 _SEMVER = re.compile(r"v?(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]{1,60})?")
@@ -29,13 +31,17 @@ async def push_image(tier: BuildTier, planned: PlannedImage, image: BuiltImage) 
     return await act(
         f"image {image.name} pushed",
         "push",
-        lambda: asyncio.to_thread(_push, tier, planned, image),
+        lambda: asyncio.to_thread(push_to_registry, tier, planned, image),
     )
 
 
-def _push(tier: BuildTier, planned: PlannedImage, image: BuiltImage) -> Reference:
+def push_to_registry(tier: BuildTier, planned: PlannedImage, image: BuiltImage) -> Reference:
+    """The reference of the pushed image; a push that breaks off is taken again, a few times."""
     with tier.registry() as registry:
-        digest = push(tier.engine, registry, image.path, image.image_id, tier.credentials)
+        digest = patiently(
+            lambda: push(tier.engine, registry, image.path, image.image_id, tier.credentials),
+            lambda why: note(f"image {image.name}: {why}"),
+        )
         reference = Reference(f"{tier.host}/{image.path}", digest)
         remember(registry, reference, planned.inputs, tier.key)
         return reference

@@ -110,10 +110,9 @@ class Rig:
         answer = httpx.delete(url, auth=(CREDENTIALS["username"], CREDENTIALS["password"]))
         answer.raise_for_status()
 
-    def _names_from_registry(self) -> list[str]:
-        """Local names, also by digest, of whatever came through this registry."""
-        prefix = f"127.0.0.1:{self.port}/"
-        return [name for name in image_names(self.engine) if name.startswith(prefix)]
+    def names_of(self, host: str) -> list[str]:
+        """Local names, also by digest, of whatever came through the registry at that address."""
+        return [name for name in image_names(self.engine) if name.startswith(f"{host}/")]
 
     def close(self) -> None:
         """Remove registry and images."""
@@ -121,7 +120,7 @@ class Rig:
             self.registry.remove(force=True, v=True)
         if self.network:
             self.network.remove()
-        for name in [*self.images, *self._names_from_registry()]:
+        for name in [*self.images, *self.names_of(f"127.0.0.1:{self.port}")]:
             with suppress(ImageNotFound):
                 self.engine.images.remove(name, force=True)
         self.engine.close()
