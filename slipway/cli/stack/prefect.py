@@ -124,6 +124,8 @@ class Prefect:
                 f"something else answers at {self.settings.prefect_url}",
                 next_step="stop it, or set SLIPWAY_STACK_PREFECT_PORT",
             )
+        if not (self.settings.state / "prefect" / "server" / "prefect.db").exists():
+            self._stamp.unlink(missing_ok=True)  # a new database knows no flows
         key_file = self.settings.secrets / "prefect-encryption-key"
         key = secret_file(key_file, lambda: Fernet.generate_key().decode()).get_secret_value()
         environment = server_environment(self.settings, key)
@@ -162,9 +164,8 @@ class Prefect:
         Raises:
             StepFailed: Prefect refused; its output is the evidence.
         """
-        stamp = self.settings.state / "prefect" / "registered"
         current = sources_hash(PROJECT)
-        if stamp.exists() and stamp.read_text() == current:
+        if self._stamp.exists() and self._stamp.read_text() == current:
             yield
             return
         log = self.settings.logs / "register.log"
@@ -178,7 +179,7 @@ class Prefect:
                     evidence=tail(log),
                     next_step=f"see {log}",
                 )
-        stamp.write_text(current)
+        self._stamp.write_text(current)
         self.processes.stop(KEEPER)
 
     def is_worker_online(self, since: float) -> bool:
@@ -191,6 +192,10 @@ class Prefect:
     def is_server_ready(self) -> bool:
         """Whether the server answers and its database does."""
         return self._answers("/ready")
+
+    @property
+    def _stamp(self) -> Path:
+        return self.settings.state / "prefect" / "registered"
 
     def _start(self, name: str, argv: list[str], own: Mapping[str, str]) -> ProcessRecord:
         # Prefect leaves folders behind in the place for temporary ones.
