@@ -26,7 +26,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         ),
     ),
     "deaths": (
-        *("test_prefect_death", "test_prefect_outage", "test_prefect_reset"),
+        *("test_prefect_death", "test_prefect_outage", "test_prefect_reset", "test_prefect_drill"),
         "test_prefect_secrets",
     ),
     "commands": ("test_secret_commands", "test_prefect_release", "test_jenkinsfile"),
