@@ -4,7 +4,6 @@ plan, admit, gate, claim, prove the way back, apply, settle, switch, verify, com
 keep the evidence, restore the last good release, verify it, close, quarantine, explain.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +13,8 @@ from typing import Any
 
 from slipway.claim import Goal, OpenClaim, holder_of, open_claim
 from slipway.drill import refuse_drill
-from slipway.errors import Busy, Refused, Superseded, WayBackMissing
+from slipway.errors import Busy, Refused, Superseded
 from slipway.execution import Execution, Result, Tools
-from slipway.explanations import explain
 from slipway.history import (
     GoodRelease,
     Outcome,
@@ -25,7 +23,6 @@ from slipway.history import (
     serving_release,
 )
 from slipway.joining import same_release_over
-from slipway.journal import fence_step
 from slipway.ledger import Kind, Record, timestamp
 from slipway.line import standing_in_line
 from slipway.opening import (
@@ -44,13 +41,7 @@ from slipway.opening import (
 from slipway.plan import Plan, make_plan, refuse_stale
 from slipway.platform import Stage, Step, StepContext
 from slipway.queueing import Place, Waited
-from slipway.recovery import (
-    NextAction,
-    finished_outcome,
-    is_untouched,
-    last_verified,
-    next_action,
-)
+from slipway.returning import close_refused, fence, go_on, rehearse, roll_back
 from slipway.way_back import way_back_facts
 
 
@@ -139,7 +130,7 @@ class Engine:
         )
         with self.tools.hold(claim) as holder:
             execution = Execution(self.tools, claim, holder)
-            return await self._roll_back(execution, goal)
+            return await roll_back(execution, goal)
 
     async def drill(
         self, requested_by: str, budget_millis: int, slot: datetime | None = None
@@ -163,7 +154,7 @@ class Engine:
         )
         with self.tools.hold(claim) as holder:
             execution = Execution(self.tools, claim, holder)
-            return await self._drill(execution, older, origin, budget_millis)
+            return await rehearse(execution, older, origin, budget_millis)
 
     async def recover(self) -> Result | None:
         """Finish or restore what a dead holder left; None where nothing is open.
@@ -178,8 +169,8 @@ class Engine:
         taken = await self.tools.perform("take over", partial(self._take_over, claim))
         with self.tools.hold(taken) as holder:
             execution = Execution(self.tools, taken, holder)
-            await self._fence(execution)
-            return await self._go_on(execution)
+            await fence(execution)
+            return await go_on(execution)
 
     async def _bring_in(self, order: Order, place: Place) -> Result:
         head = len(self.tools.ledger.records())
@@ -203,12 +194,10 @@ class Engine:
             execution = Execution(self.tools, claim, holder)
             previous = serving_release(self.tools.ledger.records())
             try:
-                await self._fence(execution)
+                await fence(execution)
                 await execution.take([self._prove(order, plan, previous)])
             except Refused as refusal:
-                await self._close_refused(
-                    execution, previous.spec.id if previous else None, refusal
-                )
+                await close_refused(execution, previous.spec.id if previous else None, refusal)
                 raise
             except Superseded:
                 raise
@@ -229,33 +218,6 @@ class Engine:
             return await execution.restore(error)
         return await execution.finish(Outcome.RELEASED, verified)
 
-    async def _close_refused(
-        self, execution: Execution, still: str | None, refusal: Refused
-    ) -> None:
-        """
-        Args:
-            still: spec id that serves on.
-        """
-        explanation = explain(refusal, str(execution.stage), execution.target)
-        await execution.finish(Outcome.REFUSED, None, explanation, still_serving=still)
-
-    async def _turn_back(self, execution: Execution, error: Exception) -> Result:
-        """After a rollback or a drill failed; one that was refused its first act leaves no claim.
-
-        Where only its own target is lost, an older release may still be reached.
-
-        Raises:
-            Refused: the target still is as the last closed claim left it.
-            ReleaseFailed, RestoreFailed, Superseded: see `Execution.restore`.
-        """
-        claim, records = execution.claim, self.tools.ledger.records()
-        if not isinstance(error, Refused) or isinstance(error, WayBackMissing):
-            return await execution.restore(error)
-        if is_untouched(self.tools.platform, claim, records):
-            await self._close_refused(execution, claim.body["previous"], error)
-            raise error
-        return await execution.restore(error)
-
     def _prove(self, order: Order, plan: Plan, previous: GoodRelease | None) -> Step:
         """The step that refuses a stale plan and a way back that does not exist."""
 
@@ -264,75 +226,6 @@ class Engine:
             return {"facts": way_back_facts(self.tools.platform, previous)}
 
         return Step("the way back proved", Stage.WAY_BACK, prove)
-
-    async def _roll_back(self, execution: Execution, goal: GoodRelease) -> Result:
-        leaving = execution.claim.body.get("leaving")
-        try:
-            await self._fence(execution)
-            verified = await execution.reach(goal)
-        except Superseded:
-            raise
-        except Exception as error:  # noqa: BLE001 - an older good release is tried
-            return await self._turn_back(execution, error)
-        if candidate := execution.claim.body.get("leaving_candidate"):
-            execution.quarantine(candidate, f"rolled back: {execution.claim.body['reason']}")
-        return await execution.finish(
-            Outcome.ROLLED_BACK, verified, rolled_back=[leaving] if leaving else []
-        )
-
-    async def _drill(
-        self,
-        execution: Execution,
-        older: GoodRelease,
-        origin: GoodRelease | None,
-        budget_millis: int,
-    ) -> Result:
-        started = time.monotonic()
-        try:
-            await self._fence(execution)
-            await execution.reach(older)
-            restored_millis = _millis_since(started)
-            verified = await execution.reach(origin or older)
-        except Superseded:
-            raise
-        except Exception as error:  # noqa: BLE001 - a drill ends on the original
-            return await self._turn_back(execution, error)
-        body = {
-            "from": origin.spec.id if origin else None,
-            "to": older.spec.id,
-            "restore_millis": restored_millis,
-            "total_millis": _millis_since(started),
-            "budget_millis": budget_millis,
-            "within_budget": restored_millis <= budget_millis,
-        }
-        execution.journal.record(Kind.DRILL, body)
-        return await execution.finish(Outcome.DRILLED, verified)
-
-    async def _go_on(self, execution: Execution) -> Result:
-        records = self.tools.ledger.records()
-        action = next_action(execution.claim, records)
-        self.tools.note(f"recovery of claim {execution.claim.opened}: {action}")
-        if action is NextAction.FINISH:
-            verified = last_verified(execution.claim, records)
-            outcome = finished_outcome(execution.claim, verified)
-            leaving = execution.claim.body.get("leaving")
-            return await execution.finish(
-                outcome, verified, rolled_back=[leaving] if leaving else []
-            )
-        if action is NextAction.RESUME:
-            body = execution.claim.body
-            goal = GoodRelease(
-                record=execution.claim.opened,
-                time="",
-                candidate=body["candidate"],
-                spec=execution.wanted,
-            )
-            return await self._roll_back(execution, goal)
-        return await execution.go_back()
-
-    async def _fence(self, execution: Execution) -> None:
-        fence = partial(self.tools.platform.fence, execution.target, execution.claim.token)
-        await execution.take([fence_step(fence)])
 
     async def _recover_abandoned(self, *, rollback: bool = False) -> None:
         """A dead holder's claim is settled first; a rollback simply outranks a deploy's."""
@@ -392,7 +285,3 @@ class Engine:
             serving=order.spec.id,
             plan_hash=plan.hash,
         )
-
-
-def _millis_since(started: float) -> int:
-    return int((time.monotonic() - started) * 1000)
