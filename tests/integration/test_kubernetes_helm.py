@@ -70,7 +70,7 @@ def test_people_roll_back_and_are_seen(site: Site) -> None:
     two = world.spec("two", bake_millis=100)
     site.deploy(two)
     world.people("rollback", "shop", "1", "--wait")
-    assert world.get() == "200 base"
+    assert world.get_once("200 base") == "200 base"
     found = world.platform.observe(world.target)
     assert found.serving == world.spec("base", bake_millis=100).id
     site.deploy(world.spec("three", bake_millis=100))

@@ -133,6 +133,13 @@ class KubernetesWorld:
         answer = httpx.get(f"http://{self.address}:{PORT}{path}", timeout=10)
         return f"{answer.status_code} {answer.text}"
 
+    def get_once(self, wanted: str, seconds: float = 20) -> str:
+        """The answer, once it is that: helm and kubectl do not wait for the node's rules."""
+        until = time.monotonic() + seconds
+        while (answer := self.get()) != wanted and time.monotonic() < until:
+            time.sleep(0.2)
+        return answer
+
     def is_reached(self, seconds: float = 20) -> bool:
         """Whether the Service's own address leads somewhere; the node writes its rules late."""
         until = time.monotonic() + seconds

@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -337,11 +338,12 @@ class PrefectRig:
         return str(self.post(path, {"parameters": parameters})["id"])
 
     def final_state(self, run_id: str, seconds: float = 120) -> dict[str, Any]:
-        """The state in which the run ended."""
-        until = time.monotonic() + seconds
+        """The state in which the run ended; a server that has just started may be slow to say."""
+        until, state = time.monotonic() + seconds, None
         while time.monotonic() < until:
-            state = self.flow_run(run_id)["state"]
-            if state["type"] in FINAL:
+            with suppress(httpx.TimeoutException):
+                state = self.flow_run(run_id)["state"]
+            if state and state["type"] in FINAL:
                 print(f"run {run_id}: {state['type']} {state['message']}")
                 return dict(state)
             time.sleep(0.5)
