@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock up down clean venv
 
-LANES ?= unit,engine,prefect,chaos,jenkins,kubernetes
+LANES ?= unit,engine,prefect,chaos,jenkins
 ARGS ?=
 TARGET ?= docker
 CONTEXT ?=
