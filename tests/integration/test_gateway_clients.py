@@ -113,7 +113,7 @@ def test_an_in_process_flow_reports_all_it_does(gateway: GatewayRig, name: str, 
         found = asked(gateway, OPERATOR, "/api/task_runs/filter", named)
         return sorted(t["state"]["type"] for t in found) == ["COMPLETED", "COMPLETED"]
 
-    wait_until(has_tasks, "the task runs, one of them the inner flow's", 30)
+    wait_until(has_tasks, "the task runs, one of them the inner flow's", 90)
     of_run = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
     assert any(
         "measured 1" in log["message"]
