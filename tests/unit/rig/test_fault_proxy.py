@@ -50,6 +50,7 @@ def upstream() -> Iterator[Upstream]:
         def answer(self, body: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")  # as it was asked for; http.server is silent
             self.end_headers()
             self.wfile.write(body)
 
