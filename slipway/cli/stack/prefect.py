@@ -18,7 +18,7 @@ from typing import IO, Any
 import httpx
 from cryptography.fernet import Fernet
 
-from slipway.cli.stack.prefect_cli import THEN
+from slipway.cli.stack.prefect_cli import THEN, answers
 from slipway.cli.stack.processes import Processes, ProcessRecord, tail, wait_until
 from slipway.cli.stack.secret_files import secret_file
 from slipway.cli.stack.settings import PROJECT, StackSettings
@@ -224,11 +224,7 @@ class Prefect:
             process.wait()
 
     def _answers(self, path: str) -> bool:
-        try:
-            answer = httpx.get(f"{self.settings.prefect_api}{path}", timeout=2)
-        except httpx.HTTPError:
-            return False
-        return answer.status_code == httpx.codes.OK
+        return answers(f"{self.settings.prefect_api}{path}")
 
     def _post(self, path: str) -> list[dict[str, Any]]:
         try:

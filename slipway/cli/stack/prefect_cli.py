@@ -8,22 +8,29 @@ API answers at its path, as at /ready, or at what an earlier command has to make
 
 import os
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 
 import httpx
 
+from slipway.cli.stack.processes import wait_until
+
 THEN = "--then"
 SECONDS = 600.0
-LOOK_SECONDS = 0.1
 
 
 def main() -> None:
-    """Raises SystemExit as the first command does that fails, and where the API stays silent."""
+    """Run them.
+
+    Raises:
+        SystemExit: as the first command does that fails.
+        DeadlineExceeded: the API stays silent.
+    """
     from prefect.cli import app
 
     for path, *command in commands(sys.argv[1:]):
-        _wait_for(f"{os.environ['PREFECT_API_URL']}{path}")
+        address = f"{os.environ['PREFECT_API_URL']}{path}"
+        wait_until(partial(answers, address), address, SECONDS)
         sys.argv = ["prefect", *command]
         try:
             app()
@@ -43,20 +50,13 @@ def commands(argv: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _wait_for(address: str) -> None:
-    end = time.monotonic() + SECONDS
-    while not _answers(address):
-        if time.monotonic() > end:
-            raise SystemExit(f"{address} did not answer in {SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)
-
-
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Whether a server of this machine says that it is well."""
     try:
         answer = httpx.get(address, timeout=2, trust_env=False)
     except httpx.HTTPError:
         return False
-    return answer.is_success
+    return answer.status_code == httpx.codes.OK
 
 
 if __name__ == "__main__":
