@@ -30,7 +30,6 @@ async def roll_back(execution: Execution, goal: GoodRelease) -> Result:
     Raises:
         Refused, ReleaseFailed, RestoreFailed, Superseded: see `turn_back`.
     """
-    leaving = execution.claim.body.get("leaving")
     try:
         await fence(execution)
         verified = await execution.reach(goal)
@@ -40,9 +39,7 @@ async def roll_back(execution: Execution, goal: GoodRelease) -> Result:
         return await turn_back(execution, error)
     if candidate := execution.claim.body.get("leaving_candidate"):
         execution.quarantine(candidate, f"rolled back: {execution.claim.body['reason']}")
-    return await execution.finish(
-        Outcome.ROLLED_BACK, verified, rolled_back=[leaving] if leaving else []
-    )
+    return await execution.finish(Outcome.ROLLED_BACK, verified, rolled_back=left_by(execution))
 
 
 async def rehearse(
@@ -90,8 +87,7 @@ async def go_on(execution: Execution) -> Result:
     if action is NextAction.FINISH:
         verified = last_verified(execution.claim, records)
         outcome = finished_outcome(execution.claim, verified)
-        leaving = execution.claim.body.get("leaving")
-        return await execution.finish(outcome, verified, rolled_back=[leaving] if leaving else [])
+        return await execution.finish(outcome, verified, rolled_back=left_by(execution))
     if action is NextAction.RESUME:
         body = execution.claim.body
         goal = GoodRelease(
@@ -102,6 +98,12 @@ async def go_on(execution: Execution) -> Result:
         )
         return await roll_back(execution, goal)
     return await execution.go_back()
+
+
+def left_by(execution: Execution) -> list[str]:
+    """Spec id of the release that a rollback leaves; none for any other claim. Pure."""
+    leaving = execution.claim.body.get("leaving")
+    return [leaving] if leaving else []
 
 
 async def turn_back(execution: Execution, error: Exception) -> Result:
