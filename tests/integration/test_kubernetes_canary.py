@@ -16,7 +16,7 @@ from tests.rig import analyses, doomed
 from tests.rig.doomed import Site, deploying
 from tests.rig.kubernetes_rig import Cluster
 from tests.rig.kubernetes_world import PORT, KubernetesWorld, service
-from tests.rig.traffic import Load, Tally, drive
+from tests.rig.traffic import Load, Tally, drive_during
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 HALF = (Weight(weight=50, hold_millis=200),)
@@ -42,22 +42,9 @@ def canary(
 
 
 async def under_traffic(world: KubernetesWorld, act: Callable[[], object]) -> Tally:
-    """What clients saw from before the act to after it, however long it takes.
-
-    They ask where the mode `faulty` answers well.
-    """
-    tally = Tally()
+    """What clients saw meanwhile; they ask where the mode `faulty` answers well."""
     load = Load(PORT, 1, host=world.address, path="/slow/0", keep_alive=0, anew=6)
-    acting = asyncio.create_task(asyncio.to_thread(act))
-    is_last = False
-    while not is_last:
-        is_last = acting.done()
-        seen = await drive(load)
-        tally.sent += seen.sent
-        tally.bodies += seen.bodies
-        tally.failures += seen.failures
-    await acting
-    return tally
+    return await drive_during(load, act)
 
 
 def deployments(world: KubernetesWorld) -> list[str]:

@@ -17,7 +17,7 @@ from tests.rig.doomed import Site, deploying
 from tests.rig.kubernetes_gateway import NAME, Edge, gateway
 from tests.rig.kubernetes_rig import Cluster
 from tests.rig.kubernetes_world import KubernetesWorld, asking
-from tests.rig.traffic import Load, Tally, drive
+from tests.rig.traffic import Load, drive, drive_during
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(1200)]
 FIFTH = Weight(weight=5, hold_millis=200)
@@ -60,21 +60,6 @@ def load_of(world: KubernetesWorld, edge: Edge, seconds: float) -> Load:
     return Load(edge.port, seconds, name=host_of(world), path="/slow/0", keep_alive=4, anew=4)
 
 
-async def under_traffic(load: Load, act: Callable[[], object]) -> Tally:
-    """What clients saw from before the act to after it."""
-    tally = Tally()
-    acting = asyncio.create_task(asyncio.to_thread(act))
-    is_last = False
-    while not is_last:
-        is_last = acting.done()
-        seen = await drive(load)
-        tally.sent += seen.sent
-        tally.bodies += seen.bodies
-        tally.failures += seen.failures
-    await acting
-    return tally
-
-
 def weights(world: KubernetesWorld) -> dict[str, int]:
     """Of each Service that the route leads to."""
     (route,) = world.objects("httproutes")
@@ -108,18 +93,18 @@ async def test_a_canary_has_its_weight_of_the_requests_and_none_is_lost(
     def until(last: str) -> Callable[[], None]:
         return lambda: seen.update(world.take(steps[len(seen) :], until=last))
 
-    first = await under_traffic(load, until("canary at 50 %"))
+    first = await drive_during(load, until("canary at 50 %"))
     assert (weights(world), seen["canary at 5 %"]["canary"]) == (
         {"web": 95, "web-canary": 5},
         {"web": 1},
     )
     at_five = await drive(replace(load, seconds=5, pause=0.005))
     inside = await drive(Load(8080, 1, host=world.address, path="/slow/0"))
-    second = await under_traffic(load, until("workloads applied"))
+    second = await drive_during(load, until("workloads applied"))
     at_half = await drive(replace(load, seconds=3, pause=0.005))
     amid = world.platform.observe(world.target)
     assert (amid.serving, amid.fields["route.web.weights"]) == (one.id, "web 50, web-canary 50")
-    rest = await under_traffic(load, until(""))
+    rest = await drive_during(load, until(""))
     tallies = (first, at_five, inside, second, at_half, rest)
     assert [failure for tally in tallies for failure in tally.failures] == []
     assert set(inside.bodies) == {"one"}
@@ -159,7 +144,7 @@ async def test_a_canary_killed_at_any_boundary_leaves_a_route_to_what_serves(
                 site.outlive_lease()
             site.recover()
 
-        tally = await under_traffic(load_of(world, edge, 0.5), fall)
+        tally = await drive_during(load_of(world, edge, 0.5), fall)
         assert tally.failures == [], boundary
         assert site.is_settled, boundary
         assert (weights(world), standing(world)) == ({"web": 100}, SETTLED), boundary

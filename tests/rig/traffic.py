@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -101,4 +102,22 @@ async def drive(load: Load) -> Tally:
     until = time.monotonic() + load.seconds
     kinds = [True] * load.keep_alive + [False] * load.anew
     await asyncio.gather(*(client(load, tally, keep, until) for keep in kinds))
+    return tally
+
+
+async def drive_during(load: Load, act: Callable[[], object]) -> Tally:
+    """What clients saw from before the act to after it, however long it takes.
+
+    The load is run again and again until the act has ended, and then once more.
+    """
+    tally = Tally()
+    acting = asyncio.create_task(asyncio.to_thread(act))
+    is_last = False
+    while not is_last:
+        is_last = acting.done()
+        seen = await drive(load)
+        tally.sent += seen.sent
+        tally.bodies += seen.bodies
+        tally.failures += seen.failures
+    await acting
     return tally
